@@ -1,0 +1,25 @@
+# s3slower: version, paths, libraries, compiler, flags. No rules.
+VERSION = 0.1.0
+
+PREFIX    = /usr/local
+SBINDIR   = $(PREFIX)/sbin
+MANDIR    = $(PREFIX)/share/man
+
+CC        = gcc
+CLANG     = clang
+AWK       = awk
+PYTHON    = /usr/bin/python3
+
+# The tracer itself links no compiler: libbcc is loaded by a short-lived fork
+# (probes/compile.c), so that LLVM is never in the tracer's memory.
+LIBS      = -lbpf -lelf -ljansson -ldl
+CPPFLAGS_ = -I. -D_GNU_SOURCE -DVERSION=\"$(VERSION)\"
+CFLAGS_   = -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes \
+            -Wmissing-prototypes -Wpointer-arith -Wvla -Werror=implicit-function-declaration
+SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+# What `make deps` installs, by what needs it. Debian 12 names.
+DEPS_BUILD = gcc make libc6-dev linux-libc-dev libbpfcc-dev libbpf-dev libelf-dev libjansson-dev
+DEPS_TEST  = libcunit1-dev clang clang-tidy clang-format cppcheck shellcheck mandoc jq curl openssl \
+             libssl-dev python3 python3-boto3 awscli s3cmd nginx-light nodejs procps util-linux
+DEPS_BENCH = bpfcc-tools bpftrace

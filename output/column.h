@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one row can show of itself, as text: the const table that the table
+ * and CSV sinks print from. A cell that is unknown has no text (NULL).
+ */
+#ifndef S3SLOWER_COLUMN_H
+#define S3SLOWER_COLUMN_H
+
+#include "parsers/request.h"
+
+/* Where a text that is not in the request itself is put together. */
+struct cell {
+	char buf[64];
+};
+
+struct column {
+	const char *heading; /* in the table; NULL: not there */
+	const char *name;    /* in CSV, the key that JSON uses; NULL: not there */
+	int width;	     /* in the table, at least; negative: flush left, as in printf() */
+	bool wide;	     /* in the table only with --wide */
+	/* field points into the request at offset. */
+	const char *(*text)(const void *field, struct cell *cell);
+	size_t offset;
+};
+
+/* The i-th column, NULL after the last. */
+const struct column *column_at(size_t i);
+
+static inline const char *column_text(const struct column *column, const struct request *request,
+				      struct cell *cell)
+{
+	return column->text((const char *)request + column->offset, cell);
+}
+
+/* "12:00:01.123", local; field: int64_t nanoseconds since 1970. */
+const char *column_clock(const void *field, struct cell *cell);
+/* "2026-01-31T12:00:01.123456Z"; the same field. */
+const char *column_timestamp(const void *field, struct cell *cell);
+/* "12.345"; field: int64_t nanoseconds, negative is unknown. */
+const char *column_ms(const void *field, struct cell *cell);
+/* "12.345678": every nanosecond, so that phases add up to the latency as decimals. */
+const char *column_exact_ms(const void *field, struct cell *cell);
+/* "404"; field: int, negative is unknown. */
+const char *column_int(const void *field, struct cell *cell);
+/* The operation, or the method of what is none; field: the request. */
+const char *column_operation(const void *field, struct cell *cell);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "histogram.h"
+
+#define STEPS (UINT64_C(1) << HISTOGRAM_BITS)
+
+/* Values below 2 * STEPS have a bucket each; from there on, the leading
+ * HISTOGRAM_BITS + 1 bits and the number of bits behind them name it. */
+static unsigned bucket_of(uint64_t value)
+{
+	unsigned shift = 0;
+
+	if (value >= 2 * STEPS)
+		shift = 63u - HISTOGRAM_BITS - (unsigned)__builtin_clzll(value);
+	return (unsigned)(shift * STEPS + (value >> shift));
+}
+
+static uint64_t middle_of(unsigned bucket)
+{
+	if (bucket < 2 * STEPS)
+		return bucket;
+	unsigned shift = bucket / STEPS - 1;
+	uint64_t low = (bucket - shift * STEPS) << shift;
+	return low + (((UINT64_C(1) << shift) - 1) >> 1);
+}
+
+void histogram_add(struct histogram *histogram, uint64_t value)
+{
+	if (histogram->count++ == 0 || value < histogram->min)
+		histogram->min = value;
+	if (value > histogram->max)
+		histogram->max = value;
+	if (__builtin_add_overflow(histogram->sum, value, &histogram->sum))
+		histogram->sum = UINT64_MAX;
+	histogram->bucket[bucket_of(value)]++;
+}
+
+uint64_t histogram_percentile(const struct histogram *histogram, double percent)
+{
+	double exact = percent / 100.0 * (double)histogram->count;
+	uint64_t rank = (uint64_t)exact, seen = 0;
+
+	if ((double)rank < exact || rank == 0)
+		rank++;
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		seen += histogram->bucket[i];
+		if (seen < rank)
+			continue;
+		uint64_t value = middle_of(i);
+		if (value < histogram->min)
+			return histogram->min;
+		return value > histogram->max ? histogram->max : value;
+	}
+	return histogram->max;
+}

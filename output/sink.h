@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sink is where rows go. One row of the table in sink.c is all that a new
+ * one needs; NULL callbacks mean "nothing to do".
+ */
+#ifndef S3SLOWER_SINK_H
+#define S3SLOWER_SINK_H
+
+#include <stdio.h>
+
+#include "parsers/counters.h"
+#include "parsers/request.h"
+
+struct output {
+	const struct sink *sink;
+	FILE *file;	      /* where data goes: stdout or the file of -o */
+	bool wide;	      /* --wide: the phases as columns */
+	const uint64_t *lost; /* running count, shown in each JSON object */
+	void *state;	      /* the sink's own, from open() to close() */
+};
+
+/* Callbacks return 0 or -errno. A failed write need not be looked for: the
+ * stream's error flag is checked after each of them. */
+struct sink {
+	const char *name; /* --output NAME */
+	const char *help;
+	int (*open)(struct output *output);
+	int (*emit)(struct output *output, const struct request *request);
+	int (*flush)(struct output *output); /* after each drain of the buffers */
+	void (*close)(struct output *output);
+};
+
+extern const struct sink table_sink, simple_sink, csv_sink, json_sink;
+
+/* The sink of that name, or NULL. */
+const struct sink *sink_find(const char *name);
+/* The i-th sink, NULL after the last: for usage text. */
+const struct sink *sink_at(size_t i);
+
+/* All return 0 or -errno (-EPIPE when the reader is gone). sink_open() fills
+ * output but for wide and lost, which the caller sets before; file is borrowed. */
+int sink_open(struct output *output, const struct sink *sink, FILE *file);
+int sink_emit(struct output *output, const struct request *request);
+int sink_flush(struct output *output);
+void sink_close(struct output *output);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event.h"
+
+#include <errno.h>
+#include <string.h>
+
+int event_check(const struct exchange *e)
+{
+	if (e->kind != EVENT_EXCHANGE || e->req_len > EXCHANGE_REQ_CAP ||
+	    e->resp_len > EXCHANGE_RESP_CAP || e->more_len > EXCHANGE_MORE_CAP ||
+	    e->tail_len > EXCHANGE_TAIL_CAP || e->req_len > e->sent || e->resp_len > e->received)
+		return -EBADMSG;
+	return 0;
+}
+
+int event_decode(const void *data, size_t size, struct event *out)
+{
+	struct event_process process;
+	__u32 kind;
+
+	if (size < sizeof(kind))
+		return -EBADMSG;
+	memcpy(&kind, data, sizeof(kind));
+	out->kind = kind;
+	if (kind == EVENT_EXCHANGE) {
+		if (size < sizeof(out->exchange))
+			return -EBADMSG;
+		memcpy(&out->exchange, data, sizeof(out->exchange));
+		out->time = out->exchange.t_emit;
+		out->tgid = out->exchange.key.tgid;
+		return event_check(&out->exchange);
+	}
+	if ((kind != EVENT_EXIT && kind != EVENT_EXEC) || size < sizeof(process))
+		return -EBADMSG;
+	memcpy(&process, data, sizeof(process));
+	out->time = process.time;
+	out->tgid = process.tgid;
+	return 0;
+}

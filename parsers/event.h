@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door for what the kernel side sends: sizes are checked here once, and
+ * trusted afterwards. */
+#ifndef S3SLOWER_EVENT_H
+#define S3SLOWER_EVENT_H
+
+#include <stddef.h>
+
+#include "probes/exchange.h"
+
+struct event {
+	__u32 kind; /* EVENT_* */
+	__u64 time; /* when it was sent */
+	__u32 tgid;
+	struct exchange exchange; /* EVENT_EXCHANGE only */
+};
+
+/* Checks and copies. 0, or -EBADMSG for what no program of ours can have sent. */
+int event_decode(const void *data, size_t size, struct event *out);
+
+/* The same checks for a record that was looked up. */
+int event_check(const struct exchange *exchange);
+
+#endif

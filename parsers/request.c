@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+#include <string.h>
+
+#include "text.h"
+#include "useragent.h"
+
+/* Layers of exchange.h by the name that users know. */
+static const char *const via_names[] = {
+	[LAYER_SOCKET] = "http",
+	[LAYER_OPENSSL] = "openssl",
+};
+
+static const char *const state_names[] = {
+	[REQUEST_OPEN] = "open",
+	[REQUEST_COMPLETE] = "complete",
+	[REQUEST_PARTIAL] = "partial",
+	[REQUEST_NO_RESPONSE] = "no_response",
+	[REQUEST_NOT_HTTP] = "not_http",
+};
+
+const char *request_state_name(enum request_state state)
+{
+	return state_names[state];
+}
+
+/* One side of an exchange: what was kept of it, and how much there was. */
+struct side {
+	struct slice kept;
+	uint64_t total;
+};
+
+/* A parsed request and where it ends. */
+struct asked {
+	struct http1_request head;
+	long head_size;	     /* HTTP1_PARTIAL, HTTP1_BAD or bytes */
+	struct http1_body body;
+	uint64_t end;	     /* where the next request begins; 0 unknown */
+};
+
+/* A parsed final response, behind its interim ones. */
+struct answer {
+	struct http1_response head;
+	long head_size;
+	uint64_t begin;	     /* where the final head begins */
+	struct http1_body body;
+	int64_t size;	     /* body bytes seen, -1 unknown */
+	bool whole;
+	uint64_t end;	     /* where the next response begins; 0 unknown */
+};
+
+static struct asked parse_asked(struct side side, uint64_t at)
+{
+	struct asked a = {0};
+
+	a.head_size = http1_request(slice_from(side.kept, at), &a.head);
+	if (a.head_size <= 0)
+		return a;
+	a.body = http1_request_body(&a.head);
+	if (a.body.framing == HTTP1_NO_BODY)
+		a.end = at + (uint64_t)a.head_size;
+	else if (a.body.framing == HTTP1_LENGTH && a.body.length < UINT64_MAX / 2)
+		a.end = at + (uint64_t)a.head_size + a.body.length;
+	return a;
+}
+
+/* The last chunk's end: exactly, when every byte was kept, else by the tail. */
+static void end_of_chunks(const struct exchange *e, struct side side, uint64_t body_at,
+			  struct answer *a)
+{
+	uint64_t payload = 0;
+
+	if (side.total <= side.kept.n) {
+		long used = http1_chunked(slice_from(side.kept, body_at), &payload);
+
+		if (used > 0) {
+			a->whole = true;
+			a->size = (int64_t)payload;
+			a->end = body_at + (uint64_t)used;
+		} else if (used == HTTP1_PARTIAL) {
+			a->size = (int64_t)payload;
+		}
+		return;
+	}
+	a->size = (int64_t)(side.total - body_at); /* chunk framing included: it is not kept */
+	a->whole = http1_chunked_ends(
+		(struct slice){(const char *)e->tail,
+			       e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
+}
+
+static struct answer parse_answer(const struct exchange *e, struct side side, uint64_t at,
+				  struct slice method)
+{
+	struct answer a = {.size = -1};
+	uint64_t body_at, body;
+
+	/* Interim heads in the same read as the final one. */
+	for (;;) {
+		a.begin = at;
+		a.head_size = http1_response(slice_from(side.kept, at), &a.head);
+		if (a.head_size <= 0 || a.head.status >= 200 || a.head.status == 101)
+			break;
+		at += (uint64_t)a.head_size;
+	}
+	if (a.head_size == HTTP1_PARTIAL && a.head.status < 200)
+		a.head.status = 0; /* an interim head, cut off: no answer yet */
+	if (a.head_size <= 0)
+		return a;
+	body_at = at + (uint64_t)a.head_size;
+	body = side.total > body_at ? side.total - body_at : 0;
+	a.body = http1_response_body(&a.head, method);
+	switch (a.body.framing) {
+	case HTTP1_NO_BODY:
+		a.whole = true;
+		a.size = 0;
+		a.end = body_at;
+		break;
+	case HTTP1_LENGTH:
+		a.whole = body >= a.body.length;
+		a.size = (int64_t)(a.whole ? a.body.length : body);
+		a.end = a.whole ? body_at + a.body.length : 0;
+		break;
+	case HTTP1_CHUNKED:
+		end_of_chunks(e, side, body_at, &a);
+		break;
+	case HTTP1_CLOSE:
+		a.whole = e->flags & EXCHANGE_EOF;
+		a.size = (int64_t)body;
+		break;
+	}
+	return a;
+}
+
+static int64_t at_least_0(int64_t n)
+{
+	return n > 0 ? n : 0;
+}
+
+/* Waiting for 100-continue: from the head's last byte to the interim answer, or
+ * to the moment the program stopped waiting and sent its body. */
+static int64_t expect_time(const struct exchange *e, const struct asked *asked, uint64_t send_end)
+{
+	uint64_t until = e->t_body;
+
+	if (!e->t_head || !e->t_body || asked->head_size <= 0 ||
+	    e->head_sent != (uint64_t)asked->head_size ||
+	    !slice_is_nocase(http1_header(asked->head.headers, SLICE("expect")),
+			     SLICE("100-continue")))
+		return 0;
+	if (e->t_interim && e->t_interim < until)
+		until = e->t_interim;
+	if (until > send_end)
+		until = send_end;
+	return at_least_0((int64_t)(until - e->t_head));
+}
+
+/* The phases, in nanoseconds; they sum to the latency by construction. */
+static void set_times(struct request *r, const struct exchange *e, const struct asked *asked,
+		      bool answered)
+{
+	uint64_t end = answered ? e->t_last : e->t_end ? e->t_end : e->t_emit;
+	uint64_t first = answered ? e->t_first : end, send_end;
+
+	if (end < e->t_start)
+		end = e->t_start;
+	if (first < e->t_start)
+		first = e->t_start;
+	if (first > end)
+		first = end;
+	send_end = e->t_sent < first ? e->t_sent : first;
+	if (send_end < e->t_start)
+		send_end = e->t_start;
+	r->latency_ns = (int64_t)(end - e->t_start);
+	r->ttfb_ns = answered ? (int64_t)(first - e->t_start) : -1;
+	r->expect_ns = expect_time(e, asked, send_end);
+	r->send_ns = (int64_t)(send_end - e->t_start) - r->expect_ns;
+	r->wait_ns = (int64_t)(first - send_end);
+	r->recv_ns = (int64_t)(end - first);
+	r->stall_ns = answered ? (int64_t)e->stall_ns : 0;
+	if (r->stall_ns > r->recv_ns)
+		r->stall_ns = r->recv_ns;
+	r->recv_ns -= r->stall_ns;
+}
+
+/* Body bytes sent. An aws-chunked body carries signatures and trailers; what
+ * the object has is in a header of its own. */
+static int64_t sent_size(const struct exchange *e, const struct asked *asked, uint64_t at)
+{
+	struct slice decoded = http1_header(asked->head.headers,
+					    SLICE("x-amz-decoded-content-length"));
+	uint64_t body, n = 0;
+
+	if (asked->head_size <= 0)
+		return -1;
+	if (asked->body.framing == HTTP1_NO_BODY)
+		return 0;
+	body = e->sent - at - (uint64_t)asked->head_size;
+	if (e->sent < at + (uint64_t)asked->head_size)
+		body = 0;
+	if (asked->body.framing == HTTP1_LENGTH && body > asked->body.length)
+		body = asked->body.length;
+	if (decoded.n == 0 || decoded.n > 18)
+		return (int64_t)body;
+	for (size_t i = 0; i < decoded.n; i++) {
+		if (decoded.p[i] < '0' || decoded.p[i] > '9')
+			return (int64_t)body;
+		n = n * 10 + (uint64_t)(decoded.p[i] - '0');
+	}
+	/* Only a body that went out whole has its decoded length. */
+	if (asked->body.framing == HTTP1_LENGTH ? body == asked->body.length : body >= n)
+		return (int64_t)n;
+	return (int64_t)body;
+}
+
+/* The body as far as it was kept, without the first chunk's size line. */
+static struct slice kept_body(struct side side, const struct answer *a)
+{
+	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size);
+
+	if (a->body.framing == HTTP1_CHUNKED) {
+		const char *line = body.n ? memchr(body.p, '\n', body.n < 64 ? body.n : 64) : NULL;
+
+		if (line)
+			body = slice_from(body, (size_t)(line - body.p) + 1);
+	}
+	return body;
+}
+
+static void set_texts(struct request *r, const struct exchange *e, const struct asked *asked,
+		      const struct answer *a, struct side received,
+		      const struct request_context *context)
+{
+	struct text_arena arena = {r->text, sizeof(r->text), 0, false};
+	const struct http1_response *response = a->head.status ? &a->head : NULL;
+	size_t comm = strnlen((const char *)e->comm, sizeof(e->comm));
+	struct s3_request s3;
+
+	s3_classify(&asked->head, response, &context->endpoints, &s3);
+	r->is_s3 = s3.is_s3;
+	r->operation = s3.is_s3 ? s3.operation : NULL;
+	r->comm = text_clean(&arena, (struct slice){(const char *)e->comm, comm});
+	r->method = text_clean(&arena, asked->head.method);
+	if (s3.is_s3) {
+		r->bucket = text_decoded(&arena, s3.bucket);
+		r->key = text_decoded(&arena, s3.key);
+	}
+	r->endpoint = text_clean(&arena, s3.endpoint);
+	r->client_type =
+		useragent_client(http1_header(asked->head.headers, SLICE("user-agent")));
+	if (response) {
+		r->request_id = text_clean(
+			&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
+		r->host_id =
+			text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
+		if (s3.is_s3 && a->head_size > 0)
+			r->error_code =
+				text_clean(&arena, s3_error_code(kept_body(received, a)));
+	}
+	/* Last, because it is the longest. */
+	if (s3.path.p)
+		r->path = text_target(&arena, s3.path, s3.query);
+	r->truncated |= arena.truncated;
+}
+
+static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,
+		    uint64_t at, const struct answer *a, struct side sent, struct side received,
+		    const struct request_context *context, bool final)
+{
+	bool answered = a->head.status != 0 || (a->head_size == HTTP1_BAD && received.total > 0);
+
+	memset(r, 0, offsetof(struct request, text));
+	r->time_ns = (int64_t)e->t_start + context->wall_minus_mono_ns;
+	r->pid = e->key.tgid;
+	r->tid = e->tid;
+	r->uid = e->uid;
+	r->fd = e->fd;
+	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
+									  : NULL;
+	r->status = a->head.status ? a->head.status : -1;
+	r->request_size = sent_size(e, asked, at);
+	r->response_size = answered ? a->size : -1;
+	r->truncated = asked->head_size == HTTP1_PARTIAL && sent.total > sent.kept.n;
+	set_times(r, e, asked, answered);
+	set_texts(r, e, asked, a, received, context);
+	if (answered && a->whole)
+		r->state = REQUEST_COMPLETE;
+	else if (!final)
+		r->state = REQUEST_OPEN;
+	else if (answered || !(e->flags & EXCHANGE_ENDED))
+		r->state = REQUEST_PARTIAL; /* also what was under way when tracing stopped */
+	else
+		r->state = REQUEST_NO_RESPONSE;
+	r->is_error = r->status >= 400 || r->error_code || r->state == REQUEST_NO_RESPONSE;
+}
+
+/* A response head beyond the buffer: its body's begin is not known, so its end
+ * is taken from the connection, which went on to another request. */
+static bool moved_on(const struct exchange *e, const struct answer *a, struct side received)
+{
+	return a->head_size == HTTP1_PARTIAL && a->head.status && received.total > received.kept.n &&
+	       (e->flags & EXCHANGE_ENDED) && !(e->flags & EXCHANGE_EOF);
+}
+
+int request_build(const struct exchange *e, struct slice more,
+		  const struct request_context *context, bool final, struct request *rows, int max)
+{
+	char head[EXCHANGE_REQ_CAP + EXCHANGE_MORE_CAP];
+	uint32_t req_len = e->req_len < EXCHANGE_REQ_CAP ? e->req_len : EXCHANGE_REQ_CAP;
+	uint32_t resp_len = e->resp_len < EXCHANGE_RESP_CAP ? e->resp_len : EXCHANGE_RESP_CAP;
+	struct side sent = {{(const char *)e->req, req_len}, e->sent};
+	struct side received = {{(const char *)e->resp, resp_len}, e->received};
+	uint64_t at = 0, answer_at = 0;
+	int n = 0;
+
+	if (more.n && req_len == EXCHANGE_REQ_CAP) {
+		if (more.n > EXCHANGE_MORE_CAP)
+			more.n = EXCHANGE_MORE_CAP;
+		memcpy(head, e->req, req_len);
+		memcpy(head + req_len, more.p, more.n);
+		sent.kept = (struct slice){head, req_len + more.n};
+	}
+	for (;;) {
+		struct asked asked = parse_asked(sent, at);
+		struct answer a;
+		bool piped;
+
+		if (asked.head_size == HTTP1_BAD) {
+			if (n == 0) {
+				memset(&rows[0], 0, offsetof(struct request, text));
+				rows[n++].state = REQUEST_NOT_HTTP;
+			}
+			break;
+		}
+		a = parse_answer(e, received, answer_at, asked.head.method);
+		if (n > 0 && answer_at == 0) {
+			/* Behind an answer whose end is not known: nobody can say. */
+			memset(&a, 0, sizeof(a));
+			a.size = -1;
+		}
+		a.whole |= moved_on(e, &a, received);
+		set_row(&rows[n], e, &asked, at, &a, sent, received, context, final);
+		if (rows[n].state == REQUEST_OPEN) {
+			rows[0].state = REQUEST_OPEN; /* all or nothing */
+			return 1;
+		}
+		n++;
+		piped = asked.end && asked.end < sent.kept.n &&
+			http1_request(slice_from(sent.kept, asked.end),
+				      &(struct http1_request){0}) != HTTP1_BAD;
+		if (!piped || n == max)
+			break;
+		/* Answers to pipelined requests come in order, but only the last one's
+		 * end is on the clock: earlier ones took at most so long. */
+		if (e->t_last != e->t_first)
+			rows[n - 1].state = REQUEST_PARTIAL;
+		at = asked.end;
+		answer_at = a.end;
+	}
+	return n;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request as the user sees it: the row that filters judge and sinks print.
+ * Everything in it is clean text and plain numbers; strings point into the
+ * row's own arena or to static storage. NULL, and -1 in numbers, is "unknown".
+ */
+#ifndef S3SLOWER_REQUEST_H
+#define S3SLOWER_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "probes/exchange.h"
+#include "s3.h"
+
+enum request_state {
+	REQUEST_OPEN,	     /* more of the response is to come: not a row yet */
+	REQUEST_COMPLETE,
+	REQUEST_PARTIAL,     /* answered, but its end was not seen */
+	REQUEST_NO_RESPONSE, /* the connection ended without an answer */
+	REQUEST_NOT_HTTP,    /* the head is not an HTTP/1.x request: no row */
+};
+
+struct request {
+	enum request_state state;
+	int64_t time_ns; /* wall clock (since 1970) of t_start */
+	uint32_t pid, tid, uid;
+	int fd;		 /* -1 unknown */
+	const char *comm;
+	const char *via; /* "openssl", "http" */
+	bool is_s3;
+	const char *method;
+	const char *operation; /* SDK name; NULL for what is not S3 */
+	const char *bucket, *key, *endpoint;
+	const char *path; /* clean, secrets masked, with query */
+	const char *client_type;
+	const char *error_code, *request_id, *host_id;
+	int status;		       /* -1: none was read */
+	bool is_error;		       /* status >= 400, an error inside a 200, or no response */
+	bool truncated;		       /* part of the head or a text was beyond our buffers */
+	int64_t request_size, response_size; /* body bytes, -1 unknown */
+	int64_t latency_ns;
+	int64_t ttfb_ns;	       /* -1 when no response */
+	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */
+	char text[24576];
+};
+
+/* What the builder knows beyond the record. */
+struct request_context {
+	int64_t wall_minus_mono_ns; /* added to a monotonic time gives wall time */
+	struct s3_endpoints endpoints;
+};
+
+/* Builds up to max rows from a snapshot: one, or more when the program
+ * pipelined requests in it. more is what the side map held (EXCHANGE_MORE).
+ * final says that nothing more will come; without it an unfinished exchange
+ * gives a single row in state REQUEST_OPEN. Returns the number of rows. */
+int request_build(const struct exchange *exchange, struct slice more,
+		  const struct request_context *context, bool final, struct request *rows,
+		  int max);
+
+const char *request_state_name(enum request_state state); /* "complete" ... */
+
+#endif

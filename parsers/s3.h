@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an HTTP request means to S3: whether it is S3 at all, which operation,
+ * on which bucket and key. Pure; slices point into the request head.
+ */
+#ifndef S3SLOWER_S3_H
+#define S3SLOWER_S3_H
+
+#include "http1.h"
+
+/* Endpoints the user named with --endpoint: "minio.local:9000", "*.ceph.lan".
+ * A request to one of them is S3; "*." or a bare name also says where the
+ * bucket label of a virtual-hosted Host ends. */
+struct s3_endpoints {
+	const char *const *pattern;
+	size_t n;
+};
+
+struct s3_request {
+	bool is_s3;
+	const char *operation; /* SDK name ("PutObject"), static storage; NULL unknown */
+	struct slice bucket;   /* as sent, still percent-encoded; SLICE_NONE if none */
+	struct slice key;      /* as sent, still percent-encoded, no query */
+	struct slice endpoint; /* host[:port] without the bucket label */
+	struct slice path;     /* target without query (and without scheme://host) */
+	struct slice query;    /* without '?'; SLICE_NONE if none */
+};
+
+/* request may be partial (a truncated head); response may be NULL when none
+ * was read, and helps only to recognise S3 (x-amz-request-id, Server).
+ * Never fails: what is not known stays SLICE_NONE or NULL. */
+void s3_classify(const struct http1_request *request, const struct http1_response *response,
+		 const struct s3_endpoints *endpoints, struct s3_request *out);
+
+/* Code of an S3 error document ("<Error><Code>NoSuchKey</Code>..."), or
+ * SLICE_NONE. body may be truncated anywhere. */
+struct slice s3_error_code(struct slice body);
+
+/* Every operation name there is, for --op validation and completion; NULL after the last. */
+const char *s3_operation_name(size_t i);
+
+#endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "s3_host.h"
+
+/* The forms an endpoint's name has, the bucket left out; the first that fits
+ * counts. A form is compared label by label from the right: "*" is any one
+ * label, "s3-*" any that begins so. What stands to the left is the bucket. */
+static const struct {
+	struct slice form;
+	enum s3_host_kind kind;
+} forms[] = {
+	/* Amazon; each of these with .cn and the sovereign clouds below */
+	{SLICE("s3.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-control*.*.amazonaws.com"), S3_HOST_CONTROL},
+	{SLICE("s3-control*.dualstack.*.amazonaws.com"), S3_HOST_CONTROL},
+	{SLICE("control.*.s3.*.vpce.amazonaws.com"), S3_HOST_CONTROL},
+	{SLICE("*.*.s3.*.vpce.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-website-*.amazonaws.com"), S3_HOST_WEBSITE},
+	{SLICE("s3-website.*.amazonaws.com"), S3_HOST_WEBSITE},
+	{SLICE("s3-accelerate.dualstack.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("accesspoint.s3-global.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3express-control*.*.amazonaws.com"), S3_HOST_DIRECTORIES},
+	{SLICE("s3express-control*.dualstack.*.amazonaws.com"), S3_HOST_DIRECTORIES},
+	{SLICE("s3express-*.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3express-*.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-accesspoint*.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-accesspoint*.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-object-lambda*.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-outposts*.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3-deprecated.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.amazonaws.com"), S3_HOST_OBJECTS},
+	/* other providers */
+	{SLICE("storage.googleapis.com"), S3_HOST_OBJECTS},
+	{SLICE("*.eu.r2.cloudflarestorage.com"), S3_HOST_OBJECTS},
+	{SLICE("*.fedramp.r2.cloudflarestorage.com"), S3_HOST_OBJECTS},
+	{SLICE("*.r2.cloudflarestorage.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.wasabisys.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.wasabisys.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.backblazeb2.com"), S3_HOST_OBJECTS},
+	{SLICE("*.cdn.digitaloceanspaces.com"), S3_HOST_OBJECTS},
+	{SLICE("*.digitaloceanspaces.com"), S3_HOST_OBJECTS},
+	{SLICE("*.linodeobjects.com"), S3_HOST_OBJECTS},
+	{SLICE("*.vultrobjects.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.scw.cloud"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.io.cloud.ovh.net"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.perf.cloud.ovh.net"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.cloud.ovh.net"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.cloud-object-storage.appdomain.cloud"), S3_HOST_OBJECTS},
+	{SLICE("*.compat.objectstorage.*.oraclecloud.com"), S3_HOST_OBJECTS},
+	{SLICE("storage.yandexcloud.net"), S3_HOST_OBJECTS},
+	{SLICE("*.your-objectstorage.com"), S3_HOST_OBJECTS},
+	{SLICE("sos-*.exo.io"), S3_HOST_OBJECTS},
+	{SLICE("objects-*.dream.io"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.dream.io"), S3_HOST_OBJECTS},
+	{SLICE("gateway.storjshare.io"), S3_HOST_OBJECTS},
+	{SLICE("gateway.*.storjshare.io"), S3_HOST_OBJECTS},
+	{SLICE("s3.filebase.com"), S3_HOST_OBJECTS},
+	{SLICE("fly.storage.tigris.dev"), S3_HOST_OBJECTS},
+	{SLICE("t3.storage.dev"), S3_HOST_OBJECTS},
+	{SLICE("*.contabostorage.com"), S3_HOST_OBJECTS},
+	{SLICE("s3.localhost.localstack.cloud"), S3_HOST_OBJECTS},
+	{SLICE("s3.*.localhost.localstack.cloud"), S3_HOST_OBJECTS},
+};
+
+/* Domains of Amazon's other partitions, each standing for amazonaws.com. */
+static const struct slice amazon = SLICE("amazonaws.com");
+static const struct slice partitions[] = {
+	SLICE("amazonaws.com.cn"),
+	SLICE("amazonaws.eu"),
+	SLICE("c2s.ic.gov"),
+	SLICE("sc2s.sgov.gov"),
+};
+
+static struct slice before_port(struct slice host, struct slice *port)
+{
+	size_t n = host.n;
+
+	while (n && host.p[n - 1] >= '0' && host.p[n - 1] <= '9')
+		n--;
+	*port = SLICE_NONE;
+	/* A bare IPv6 address has colons of its own: a port follows one ':' or "]:". */
+	if (!n || host.p[n - 1] != ':' ||
+	    (memchr(host.p, ':', n - 1) && (n < 2 || host.p[n - 2] != ']')))
+		return host;
+	*port = slice_from(host, n);
+	host.n = n - 1;
+	return host;
+}
+
+/* Takes the last label off *name. */
+static struct slice pop_label(struct slice *name)
+{
+	size_t n = name->n;
+
+	while (n && name->p[n - 1] != '.')
+		n--;
+	struct slice label = slice_from(*name, n);
+	name->n = n ? n - 1 : 0;
+	return label;
+}
+
+static bool label_fits(struct slice label, struct slice form)
+{
+	if (!form.n || form.p[form.n - 1] != '*')
+		return slice_is_nocase(label, form);
+	form.n--;
+	return label.n && label.n >= form.n && strncasecmp(label.p, form.p, form.n) == 0;
+}
+
+/* Whether name ends with form; *rest is then what stands before it. */
+static bool form_fits(struct slice name, struct slice form, struct slice *rest)
+{
+	while (form.n) {
+		if (!name.n || !label_fits(pop_label(&name), pop_label(&form)))
+			return false;
+	}
+	*rest = name;
+	return true;
+}
+
+/* The same, with the tail of an Amazon form replaced by another partition's. */
+static bool partition_fits(struct slice name, struct slice form, struct slice *rest)
+{
+	if (form.n <= amazon.n || !slice_is(slice_from(form, form.n - amazon.n), amazon))
+		return false;
+	form.n -= amazon.n + 1;
+	for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++) {
+		struct slice before;
+
+		if (form_fits(name, partitions[i], &before) && form_fits(before, form, rest))
+			return true;
+	}
+	return false;
+}
+
+/* "http://minio.local:9000/", "*.ceph.lan:80" -> "minio.local:9000", "ceph.lan:80" */
+static struct slice pattern_name(const char *pattern, struct slice *port)
+{
+	const char *scheme = strstr(pattern, "://");
+	const char *begin = scheme ? scheme + 3 : pattern;
+
+	if (strncmp(begin, "*.", 2) == 0)
+		begin += 2;
+	return before_port((struct slice){begin, strcspn(begin, "/")}, port);
+}
+
+/* Clients leave out the port that their scheme implies. */
+static bool port_fits(struct slice port, struct slice wanted)
+{
+	if (!wanted.n || slice_is(port, wanted))
+		return true;
+	return !port.n && (slice_is(wanted, SLICE("80")) || slice_is(wanted, SLICE("443")));
+}
+
+/* Of several patterns that fit, the longest says where the bucket ends. */
+static bool user_named(struct slice name, struct slice port, const struct s3_endpoints *endpoints,
+		       struct slice *rest)
+{
+	bool found = false;
+
+	for (size_t i = 0; endpoints && i < endpoints->n; i++) {
+		struct slice wanted, before;
+		struct slice form = pattern_name(endpoints->pattern[i], &wanted);
+
+		if (!form.n || !port_fits(port, wanted) || !form_fits(name, form, &before))
+			continue;
+		if (!found || before.n < rest->n)
+			*rest = before;
+		found = true;
+	}
+	return found;
+}
+
+static bool table_named(struct slice name, enum s3_host_kind *kind, struct slice *rest)
+{
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (form_fits(name, forms[i].form, rest) ||
+		    partition_fits(name, forms[i].form, rest)) {
+			*kind = forms[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "BUCKET.s3.anything", "BUCKET.s3-anything.else": where people run their own.
+ * The leftmost such label counts. In "minio.s3.svc.cluster.local" s3 is a
+ * Kubernetes name space. */
+static struct slice self_named(struct slice name)
+{
+	struct slice bucket = SLICE_NONE, next = SLICE_NONE;
+
+	for (struct slice left = name; left.n;) {
+		struct slice label = pop_label(&left);
+
+		if (next.n && !slice_is_nocase(next, SLICE("svc")) &&
+		    (slice_is_nocase(label, SLICE("s3")) || label_fits(label, SLICE("s3-*"))))
+			bucket = left;
+		next = label;
+	}
+	return bucket;
+}
+
+void s3_host_split(struct slice host, const struct s3_endpoints *endpoints, struct s3_host *out)
+{
+	struct slice port, bucket = SLICE_NONE;
+	struct slice name = before_port(host, &port);
+
+	*out = (struct s3_host){.kind = S3_HOST_OBJECTS, .bucket = SLICE_NONE,
+				.endpoint = host};
+	if (name.n && name.p[name.n - 1] == '.')
+		name.n--;
+	if (!name.n)
+		return;
+	out->name = name;
+	out->known = user_named(name, port, endpoints, &bucket);
+	if (!out->known)
+		out->known = out->provider = table_named(name, &out->kind, &bucket);
+	if (!out->known)
+		bucket = self_named(name);
+	if (bucket.n && out->kind != S3_HOST_CONTROL) {
+		out->bucket = bucket;
+		out->endpoint = slice_from(host, bucket.n + 1);
+	}
+}

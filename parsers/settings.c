@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "command_line.h"
+#include "s3.h"
+#include "setting.h"
+
+static const char *const outputs[] = {"table", "json", "simple", "csv", NULL};
+
+#define FIELD(name) offsetof(struct settings, name)
+#define DAY_MS 86400e3
+#define YEAR_S 31536000.0
+#define HEADING(text)                                                                              \
+	{                                                                                          \
+		.help = text                                                                       \
+	}
+
+const struct setting setting_table[] = {
+	HEADING("What to look at:"),
+	{"pid", 'p', "PID|NAME", "S3SLOWER_PID", &kind_list, FIELD(process),
+	 .item = setting_process, .wants = "a process id or a program's name",
+	 .help = "only this process, or processes of this name"},
+	{"comm", 0, "NAME", "S3SLOWER_COMM", &kind_list, FIELD(comm), .wants = "a thread's name",
+	 .help = "only threads of this name (15 bytes count)"},
+	{"uid", 0, "UID", "S3SLOWER_UID", &kind_list, FIELD(uid), .item = setting_uid,
+	 .wants = "a user id in digits", .help = "only processes of this user"},
+	{"mode", 0, "auto|openssl|http", "S3SLOWER_MODE", &kind_modes, FIELD(modes),
+	 .fallback = "auto", .wants = "auto, openssl or http", .help = "which calls to probe"},
+	{"endpoint", 0, "PATTERN", "S3SLOWER_ENDPOINT", &kind_list, FIELD(endpoint),
+	 .wants = "a host such as minio.local:9000 or *.ceph.lan",
+	 .help = "this host speaks S3, too"},
+	{"all-http", 0, NULL, "S3SLOWER_ALL_HTTP", &kind_switch, FIELD(all_http),
+	 .help = "show HTTP requests that are not S3 as well"},
+
+	HEADING("Which requests to show:"),
+	{NULL, 0, "MIN_MS", NULL, &kind_number, FIELD(min_latency_ms), .max = DAY_MS,
+	 .wants = "milliseconds", .help = "the same as --min-latency MIN_MS"},
+	{"min-latency", 0, "MS", "S3SLOWER_MIN_LATENCY", &kind_number, FIELD(min_latency_ms),
+	 .fallback = "0", .max = DAY_MS, .wants = "milliseconds",
+	 .help = "those that took at least as long"},
+	{"min-ttfb", 0, "MS", "S3SLOWER_MIN_TTFB", &kind_number, FIELD(min_ttfb_ms),
+	 .fallback = "0", .max = DAY_MS, .wants = "milliseconds",
+	 .help = "those whose first response byte took at least as long"},
+	{"min-size", 0, "BYTES", "S3SLOWER_MIN_SIZE", &kind_bytes, FIELD(min_size), .fallback = "0",
+	 .wants = "bytes such as 4096, 64k, 10M or 1GiB",
+	 .help = "those with a body of at least as many bytes, either way"},
+	{"bucket", 0, "NAME", "S3SLOWER_BUCKET", &kind_list, FIELD(bucket),
+	 .wants = "a bucket's name", .help = "on this bucket; * stands for anything"},
+	{"key-prefix", 0, "PREFIX", "S3SLOWER_KEY_PREFIX", &kind_list, FIELD(key_prefix),
+	 .wants = "the beginning of a key", .help = "on keys that begin so"},
+	{"op", 0, "OPERATION", "S3SLOWER_OP", &kind_list, FIELD(op), .item = setting_operation,
+	 .word = s3_operation_name, .wants = "an S3 operation such as PutObject",
+	 .help = "of this operation, such as PutObject"},
+	{"method", 0, "METHOD", "S3SLOWER_METHOD", &kind_list, FIELD(method),
+	 .item = setting_method, .word = setting_method_name, .wants = "an HTTP method such as GET",
+	 .help = "of this HTTP method"},
+	{"status", 0, "CODE", "S3SLOWER_STATUS", &kind_list, FIELD(status), .item = setting_status,
+	 .wants = "a status such as 404 or a class such as 5xx",
+	 .help = "answered with this status or class, such as 404,5xx"},
+	{"errors", 'x', NULL, "S3SLOWER_ERRORS", &kind_switch, FIELD(errors_only),
+	 .help = "only errors: 4xx, 5xx, an error in a 200, no response"},
+	{"host", 0, "HOST", "S3SLOWER_HOST", &kind_list, FIELD(host), .wants = "a host's name",
+	 .help = "to this host, with or without port; * stands for anything"},
+
+	HEADING("How to show them:"),
+	{"json", 0, NULL, NULL, &kind_choice, FIELD(output), .words = outputs, .value = "json",
+	 .help = "the same as --output json"},
+	{"output", 0, "table|json|simple|csv", "S3SLOWER_OUTPUT", &kind_choice, FIELD(output),
+	 .fallback = "table", .words = outputs, .wants = "table, json, simple or csv",
+	 .help = "format of the rows"},
+	{"wide", 0, NULL, "S3SLOWER_WIDE", &kind_switch, FIELD(wide),
+	 .help = "table: phases, sizes, state and client as well"},
+	{"output-file", 'o', "FILE", "S3SLOWER_OUTPUT_FILE", &kind_text, FIELD(file),
+	 .wants = "a file's name", .help = "write rows to FILE; - is standard output"},
+	{"no-summary", 0, NULL, "S3SLOWER_NO_SUMMARY", &kind_switch, FIELD(no_summary),
+	 .help = "no summary at the end"},
+
+	HEADING("How long:"),
+	{"count", 'n', "N", "S3SLOWER_COUNT", &kind_count, FIELD(count), .fallback = "0",
+	 .max = 1e15, .wants = "a whole number", .help = "end after N rows; 0 is never"},
+	{"duration", 'd', "SECONDS", "S3SLOWER_DURATION", &kind_number, FIELD(duration_s),
+	 .fallback = "0", .max = YEAR_S, .wants = "seconds",
+	 .help = "end after SECONDS; 0 is never"},
+
+	HEADING("Bounds:"),
+	{"max-connections", 0, "N", "S3SLOWER_MAX_CONNECTIONS", &kind_count, FIELD(max_connections),
+	 .fallback = "4096", .min = 16, .max = 262144, .wants = "a whole number",
+	 .help = "unfinished requests kept in the kernel, 3.5 KB each"},
+	{"perf-pages", 0, "PAGES", "S3SLOWER_PERF_PAGES", &kind_power, FIELD(perf_pages),
+	 .fallback = "256", .min = 2, .max = 16384, .wants = "a power of two",
+	 .help = "size of the event buffer of each CPU, a power of two"},
+
+	HEADING("Instead of tracing:"),
+	{"ebpf", 0, NULL, NULL, &kind_switch, FIELD(ebpf),
+	 .help = "print the BPF program and its flags, and exit"},
+	{"help", 'h', NULL, NULL, &kind_switch, FIELD(help), .help = "print this, and exit"},
+	{"version", 'V', NULL, NULL, &kind_switch, FIELD(version),
+	 .help = "print the version, and exit"},
+	{.help = NULL},
+};
+
+_Static_assert(sizeof(setting_table) / sizeof(setting_table[0]) <= SETTING_ROWS_MAX + 1,
+	       "SETTING_ROWS_MAX");
+
+bool settings_at(size_t i, struct settings_name *out)
+{
+	for (const struct setting *row = setting_table; row->help; row++) {
+		if (row->kind && i-- == 0) {
+			*out = (struct settings_name){row->flag, row->letter, row->environment,
+						      row->argument};
+			return true;
+		}
+	}
+	return false;
+}
+
+static int read_environment(struct reader *reader)
+{
+	for (const struct setting *row = setting_table; row->help; row++) {
+		const char *value = row->environment ? getenv(row->environment) : NULL;
+		if (!value || !*value)
+			continue;
+		reader->name = row->environment;
+		int error = setting_read(reader, row, value);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
+		   size_t size)
+{
+	struct reader reader = {settings, "", message, size};
+	int environment, error;
+
+	memset(settings, 0, sizeof(*settings));
+	for (const struct setting *row = setting_table; row->help; row++)
+		if (row->fallback)
+			setting_read(&reader, row, row->fallback);
+	environment = read_environment(&reader);
+
+	error = command_line_read(&reader, argc, argv);
+	if (!error && (settings->help || settings->version))
+		return 0; /* whatever the environment holds, help is to be had */
+	if (settings->file && strcmp(settings->file, "-") == 0)
+		settings->file = NULL;
+	return error ? error : environment;
+}
+
+#define USAGE_COLUMN 36
+
+static void usage_row(const struct setting *row, FILE *file)
+{
+	char left[80], letter[8] = "";
+
+	if (row->letter)
+		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+	if (row->flag)
+		snprintf(left, sizeof(left), "  %4s--%s%s%s", letter, row->flag,
+			 row->argument ? " " : "", row->argument ? row->argument : "");
+	else
+		snprintf(left, sizeof(left), "      %s", row->argument);
+	if (strlen(left) >= USAGE_COLUMN)
+		fprintf(file, "%s\n%*s%s", left, USAGE_COLUMN, "", row->help);
+	else
+		fprintf(file, "%-*s%s", USAGE_COLUMN, left, row->help);
+	if (row->fallback && strcmp(row->fallback, "0") != 0)
+		fprintf(file, " (%s)", row->fallback);
+	fputc('\n', file);
+}
+
+void settings_usage(FILE *file)
+{
+	const struct setting *example = NULL;
+
+	fputs("Usage: s3slower [options] [MIN_MS] [-- command args]\n"
+	      "Shows each S3 request on this machine with its latency.\n",
+	      file);
+	for (const struct setting *row = setting_table; row->help; row++) {
+		if (row->kind)
+			usage_row(row, file);
+		else
+			fprintf(file, "\n%s\n", row->help);
+		if (!example && row->environment && row->kind == &kind_number)
+			example = row;
+	}
+	fputs("\nLists are separated by commas, and their flags can be repeated: any of them "
+	      "fits.\n"
+	      "With several filters, all must fit. A comma within a name is written \\, .\n",
+	      file);
+	if (example)
+		fprintf(file, "Most flags have an environment variable: --%s 10 is %s=10.\n",
+			example->flag, example->environment);
+}

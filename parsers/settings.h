@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything a user can set, from one table in settings.c: flag, type,
+ * default, range, environment name, help. Usage text is printed from it.
+ */
+#ifndef S3SLOWER_SETTINGS_H
+#define S3SLOWER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define SETTINGS_LIST_MAX 64
+#define SETTINGS_TEXT_SIZE 16384
+
+struct settings_list {
+	const char *item[SETTINGS_LIST_MAX]; /* borrowed from argv, the environment or text[] */
+	size_t n;
+};
+
+#define MODE_OPENSSL 0x1u
+#define MODE_HTTP 0x2u
+#define MODE_AUTO (MODE_OPENSSL | MODE_HTTP)
+
+struct settings {
+	/* what to look at */
+	unsigned modes;		      /* MODE_* */
+	struct settings_list process; /* -p PID|NAME */
+	struct settings_list comm;    /* --comm NAME */
+	struct settings_list uid;     /* --uid UID, digits only */
+	/* which requests to show */
+	double min_latency_ms, min_ttfb_ms;
+	uint64_t min_size; /* bytes of either body */
+	struct settings_list bucket, key_prefix, op, method, status, host;
+	bool errors_only;
+	bool all_http;
+	struct settings_list endpoint; /* also S3 */
+	/* how to show them */
+	const char *output; /* a sink's name */
+	bool wide;
+	const char *file; /* -o FILE, NULL: stdout */
+	bool no_summary;
+	/* how long */
+	uint64_t count;	   /* 0: no end */
+	double duration_s; /* 0: no end */
+	/* bounds */
+	uint64_t max_connections; /* records in the kernel */
+	uint64_t perf_pages;	  /* per CPU, a power of two */
+	/* instead of tracing */
+	bool ebpf, help, version;
+	/* -- command args: NULL-terminated, borrowed; NULL if none */
+	char *const *command;
+	/* Items cut out of comma lists: lists point into it, so a settings is never copied. */
+	char text[SETTINGS_TEXT_SIZE];
+	size_t text_used;
+};
+
+/* Defaults, then the environment, then the command line; each replaces what
+ * came before. argv[0] is skipped. Returns 0, or -EINVAL with one plain
+ * sentence in message (bounded by size): what is wrong and what to do. argv's
+ * strings are borrowed for the life of settings. */
+int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
+		   size_t size);
+
+/* Usage text, from the table. */
+void settings_usage(FILE *file);
+
+/* One row of the table, for man-page checks and shell completion. */
+struct settings_name {
+	const char *flag;	 /* "min-latency"; NULL for the positional */
+	char letter;		 /* 'p', 0 if none */
+	const char *environment; /* "S3SLOWER_MIN_LATENCY", NULL if none */
+	const char *argument;	 /* "MS", NULL for a switch */
+};
+
+/* The i-th setting. False after the last. */
+bool settings_at(size_t i, struct settings_name *out);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "text.h"
+
+#include <ctype.h>
+
+#include "url.h"
+
+/* Characters that move the cursor, break a line, reorder what stands around
+ * them or cannot be seen at all. */
+static const struct {
+	unsigned first, last;
+} unshowable[] = {
+	{0x00, 0x1f},	    /* C0 */
+	{0x7f, 0x9f},	    /* DEL, C1 */
+	{0xad, 0xad},	    /* soft hyphen */
+	{0x61c, 0x61c},	    /* Arabic letter mark */
+	{0x180e, 0x180e},   /* Mongolian vowel separator */
+	{0x200b, 0x200f},   /* zero width, left-to-right and right-to-left marks */
+	{0x2028, 0x202e},   /* line and paragraph separators, bidirectional overrides */
+	{0x2060, 0x206f},   /* invisible operators, bidirectional isolates */
+	{0xfeff, 0xfeff},   /* byte order mark */
+	{0xfff9, 0xfffb},   /* interlinear annotation */
+	{0xe0000, 0xe007f}, /* tags */
+};
+
+static bool showable(unsigned c)
+{
+	for (size_t i = 0; i < sizeof(unshowable) / sizeof(unshowable[0]); i++)
+		if (c >= unshowable[i].first && c <= unshowable[i].last)
+			return false;
+	return true;
+}
+
+/* The well-formed byte sequences of UTF-8: lead bytes, and what the second
+ * byte may be so that nothing is overlong, a surrogate or beyond U+10FFFF. */
+static const struct {
+	unsigned char lead_first, lead_last, second_first, second_last, length;
+} sequences[] = {
+	{0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+	{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+	{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+/* Length of the character that b begins with, 0 when it is not valid UTF-8. */
+static size_t decode_utf8(const unsigned char *b, size_t n, unsigned *c)
+{
+	for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++) {
+		size_t length = sequences[i].length;
+
+		if (!n || b[0] < sequences[i].lead_first || b[0] > sequences[i].lead_last)
+			continue;
+		if (n < length || (length > 1 && (b[1] < sequences[i].second_first ||
+						  b[1] > sequences[i].second_last)))
+			return 0;
+		*c = length == 1 ? b[0] : b[0] & (0x7fu >> length);
+		for (size_t k = 1; k < length; k++) {
+			if ((b[k] & 0xc0) != 0x80)
+				return 0;
+			*c = *c << 6 | (b[k] & 0x3f);
+		}
+		return length;
+	}
+	return 0;
+}
+
+/* Appends n bytes, all or none; a byte is kept for the NUL. */
+static bool put(struct text_arena *arena, const void *bytes, size_t n)
+{
+	if (arena->used >= arena->size || arena->size - arena->used <= n) {
+		arena->truncated = true;
+		return false;
+	}
+	if (n)
+		memcpy(arena->buf + arena->used, bytes, n);
+	arena->used += n;
+	return true;
+}
+
+static bool put_escape(struct text_arena *arena, unsigned char byte)
+{
+	static const char digits[] = "0123456789abcdef";
+	char escape[4] = {'\\', 'x', digits[byte >> 4], digits[byte & 15]};
+
+	return put(arena, escape, sizeof(escape));
+}
+
+static int next_byte(struct slice *s, bool percent)
+{
+	if (percent)
+		return url_next_byte(s);
+	if (!s->n)
+		return -1;
+	int byte = (unsigned char)s->p[0];
+	*s = slice_from(*s, 1);
+	return byte;
+}
+
+/* Appends s a character at a time, so that text cut short is still valid. */
+static bool put_clean(struct text_arena *arena, struct slice s, bool percent)
+{
+	while (s.n) {
+		unsigned char b[4];
+		struct slice after = s, one = s;
+		size_t n = 0, length;
+		unsigned c = 0;
+		int byte;
+
+		while (n < sizeof(b) && (n == 0 || b[0] >= 0x80) &&
+		       (byte = next_byte(&after, percent)) >= 0)
+			b[n++] = (unsigned char)byte;
+		length = decode_utf8(b, n, &c);
+		if (length == 0 || !showable(c)) {
+			if (!put_escape(arena, b[0]))
+				return false;
+			length = 1;
+		} else if (!(c == '\\' ? put(arena, "\\\\", 2) : put(arena, b, length))) {
+			return false;
+		}
+		for (size_t i = 0; i < length; i++)
+			next_byte(&one, percent);
+		s = one;
+	}
+	return true;
+}
+
+/* Ends the text that began at start. Nothing of a text that is not empty is as
+ * good as no text: NULL. */
+static const char *finish(struct text_arena *arena, size_t start, bool whole)
+{
+	if (arena->used >= arena->size || (!whole && arena->used == start)) {
+		arena->truncated = true;
+		return NULL;
+	}
+	arena->buf[arena->used++] = '\0';
+	return arena->buf + start;
+}
+
+const char *text_clean(struct text_arena *arena, struct slice s)
+{
+	size_t start = arena->used;
+
+	return s.p ? finish(arena, start, put_clean(arena, s, false)) : NULL;
+}
+
+const char *text_decoded(struct text_arena *arena, struct slice s)
+{
+	size_t start = arena->used;
+
+	return s.p ? finish(arena, start, put_clean(arena, s, true)) : NULL;
+}
+
+/* Names whose values are secrets, in lower case; a name that ends in one of
+ * the second kind is one as well. */
+enum secret_in {
+	IN_QUERY = 1,
+	IN_HEADER = 2,
+	IN_BOTH = 3,
+};
+
+static const struct {
+	struct slice name;
+	enum secret_in in;
+	bool suffix;
+} secrets[] = {
+	{SLICE("authorization"), IN_BOTH, true}, /* also Proxy- */
+	{SLICE("signature"), IN_BOTH, true},	 /* X-Amz-, X-Goog-, V2's own */
+	{SLICE("security-token"), IN_BOTH, true},
+	{SLICE("securitytoken"), IN_BOTH, true},
+	{SLICE("session-token"), IN_BOTH, true},
+	{SLICE("sessiontoken"), IN_BOTH, true},
+	{SLICE("s3session-token"), IN_BOTH, true},
+	{SLICE("metadata-token"), IN_BOTH, true},
+	{SLICE("authorization-token"), IN_BOTH, true},
+	{SLICE("auth-token"), IN_BOTH, true},
+	{SLICE("access-token"), IN_BOTH, true},
+	{SLICE("access_token"), IN_BOTH, true},
+	{SLICE("accesstoken"), IN_BOTH, true},
+	{SLICE("refresh_token"), IN_BOTH, true},
+	{SLICE("id_token"), IN_BOTH, true},
+	{SLICE("identitytoken"), IN_BOTH, true},
+	{SLICE("customer-key"), IN_BOTH, true},
+	{SLICE("customer-key-md5"), IN_BOTH, true},
+	{SLICE("encryption-key"), IN_BOTH, true},
+	{SLICE("password"), IN_BOTH, true},
+	{SLICE("passwd"), IN_BOTH, true},
+	{SLICE("secret"), IN_BOTH, true},
+	{SLICE("secretkey"), IN_BOTH, true},
+	{SLICE("secret-key"), IN_BOTH, true},
+	{SLICE("secret_key"), IN_BOTH, true},
+	{SLICE("secretaccesskey"), IN_BOTH, true},
+	{SLICE("secret-access-key"), IN_BOTH, true},
+	{SLICE("secret_access_key"), IN_BOTH, true},
+	{SLICE("api-key"), IN_BOTH, true},
+	{SLICE("api_key"), IN_BOTH, true},
+	{SLICE("apikey"), IN_BOTH, true},
+	{SLICE("samlassertion"), IN_BOTH, true},
+	{SLICE("tokencode"), IN_BOTH, true},
+	{SLICE("cookie"), IN_HEADER, true}, /* also Set-Cookie */
+	{SLICE("cookie2"), IN_HEADER, true},
+	{SLICE("x-amz-mfa"), IN_BOTH, false},
+	{SLICE("x-amz-request-token"), IN_BOTH, false},
+	{SLICE("x-storage-token"), IN_HEADER, false},
+	{SLICE("x-vault-token"), IN_HEADER, false},
+	{SLICE("token"), IN_BOTH, false},
+	{SLICE("auth"), IN_QUERY, false},
+	{SLICE("sig"), IN_QUERY, false},
+	{SLICE("jwt"), IN_QUERY, false},
+	{SLICE("pwd"), IN_QUERY, false},
+	{SLICE("pass"), IN_QUERY, false},
+};
+
+/* Whether the name, percent-decoded, is that of a secret. Only its end is
+ * looked at, however long it is. */
+static bool is_secret(struct slice name, enum secret_in in)
+{
+	char last[64];
+	size_t length = 0, kept = 0;
+	int byte;
+
+	for (struct slice s = name; url_next_byte(&s) >= 0;)
+		length++;
+	for (size_t i = 0; (byte = url_next_byte(&name)) >= 0; i++)
+		if (length - i <= sizeof(last))
+			last[kept++] = (char)byte;
+
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		struct slice secret = secrets[i].name;
+
+		if ((secrets[i].in & in) && kept >= secret.n &&
+		    (secrets[i].suffix || length == secret.n) &&
+		    strncasecmp(last + kept - secret.n, secret.p, secret.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Whether a value carries a secret of its own: a whole signed URL handed on as
+ * a parameter has its "&X-Amz-Signature=" in it, encoded once more. */
+static bool carries_secret(struct slice value)
+{
+	struct slice name = SLICE_NONE;
+
+	while (value.n) {
+		const char *here = value.p;
+		int byte = url_next_byte(&value);
+
+		if (byte == '?' || byte == '&' || byte == ';') {
+			name = (struct slice){value.p, 0};
+		} else if (byte == '=' && name.p) {
+			name.n = (size_t)(here - name.p);
+			if (is_secret(name, IN_QUERY))
+				return true;
+			name = SLICE_NONE;
+		}
+	}
+	return false;
+}
+
+const char *text_target(struct text_arena *arena, struct slice path, struct slice query)
+{
+	size_t start = arena->used;
+	struct url_param param;
+	bool whole = put_clean(arena, path, false);
+
+	if (!path.p && !query.p)
+		return NULL;
+	if (query.p)
+		whole = whole && put(arena, "?", 1);
+	for (bool first = true; whole && url_next_param(&query, &param); first = false) {
+		whole = (first || put(arena, "&", 1)) && put_clean(arena, param.name, false);
+		if (!whole || !param.value.p)
+			continue;
+		whole = put(arena, "=", 1);
+		if (param.value.n && (is_secret(param.name, IN_QUERY) || carries_secret(param.value)))
+			whole = whole && put(arena, "***", 3);
+		else
+			whole = whole && put_clean(arena, param.value, false);
+	}
+	return finish(arena, start, whole);
+}
+
+bool text_secret_header(struct slice name)
+{
+	return is_secret(name, IN_HEADER);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "url.h"
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int url_next_byte(struct slice *s)
+{
+	if (!s->n)
+		return -1;
+
+	int byte = (unsigned char)s->p[0];
+	size_t taken = 1;
+	if (byte == '%' && s->n >= 3 && hex(s->p[1]) >= 0 && hex(s->p[2]) >= 0) {
+		byte = hex(s->p[1]) << 4 | hex(s->p[2]);
+		taken = 3;
+	}
+	*s = slice_from(*s, taken);
+	return byte;
+}
+
+bool url_is(struct slice s, struct slice plain)
+{
+	for (size_t i = 0; i < plain.n; i++)
+		if (url_next_byte(&s) != (unsigned char)plain.p[i])
+			return false;
+	return s.n == 0;
+}
+
+bool url_next_param(struct slice *query, struct url_param *out)
+{
+	while (query->n) {
+		const char *end = memchr(query->p, '&', query->n);
+		size_t n = end ? (size_t)(end - query->p) : query->n;
+		struct slice pair = {query->p, n};
+
+		*query = slice_from(*query, end ? n + 1 : n);
+		if (!pair.n)
+			continue;
+		const char *equals = memchr(pair.p, '=', pair.n);
+		size_t name = equals ? (size_t)(equals - pair.p) : pair.n;
+		out->name = (struct slice){pair.p, name};
+		out->value = equals ? slice_from(pair, name + 1) : SLICE_NONE;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "compile.h"
+
+#include <bcc/bcc_common.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "headers.h"
+
+/* The functions of libbcc that are used, found at run time. */
+#define LIBBCC(X)                        \
+	X(bpf_module_create_c_from_string) \
+	X(bpf_num_functions)             \
+	X(bpf_function_name)             \
+	X(bpf_function_start_id)         \
+	X(bpf_function_size_id)          \
+	X(bpf_num_tables)                \
+	X(bpf_table_name)                \
+	X(bpf_table_fd_id)               \
+	X(bpf_table_type_id)             \
+	X(bpf_table_key_size_id)         \
+	X(bpf_table_leaf_size_id)        \
+	X(bpf_table_max_entries_id)      \
+	X(bpf_table_flags_id)
+
+#define X(name) __typeof__(name) *name;
+struct libbcc {
+	void *handle;
+	LIBBCC(X)
+};
+#undef X
+
+static int libbcc_open(struct libbcc *b)
+{
+	b->handle = dlopen("libbcc.so.0", RTLD_NOW | RTLD_GLOBAL);
+	if (!b->handle)
+		return -ENOPKG;
+#define X(name)                                                             \
+	b->name = (__typeof__(b->name))dlsym(b->handle, #name);             \
+	if (!b->name)                                                       \
+		return -ENOPKG;
+	LIBBCC(X)
+#undef X
+	return 0;
+}
+
+/* Instructions name maps by the child's descriptors: turn them into indexes. */
+static int number_maps(struct bpf_insn *insn, size_t n, const int *fds, uint32_t n_maps)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (insn[i].code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		if (insn[i].src_reg == BPF_PSEUDO_MAP_FD) {
+			uint32_t m = 0;
+
+			while (m < n_maps && fds[m] != insn[i].imm)
+				m++;
+			if (m == n_maps)
+				return -EBADMSG;
+			insn[i].imm = (int32_t)m;
+		}
+		i++; /* the second half of a wide instruction */
+	}
+	return 0;
+}
+
+static int take_object(const struct libbcc *b, void *module, struct object *object)
+{
+	size_t n_maps = b->bpf_num_tables(module), n_programs = b->bpf_num_functions(module);
+	int fds[OBJECT_MAPS];
+
+	memset(object, 0, sizeof(*object));
+	if (n_maps > OBJECT_MAPS || n_programs > OBJECT_PROGRAMS)
+		return -E2BIG;
+	object->n_maps = (uint32_t)n_maps;
+	object->n_programs = (uint32_t)n_programs;
+	for (size_t i = 0; i < n_maps; i++) {
+		struct object_map *m = &object->map[i];
+
+		snprintf(m->name, sizeof(m->name), "%s", b->bpf_table_name(module, i));
+		m->type = (uint32_t)b->bpf_table_type_id(module, i);
+		m->key_size = (uint32_t)b->bpf_table_key_size_id(module, i);
+		m->value_size = (uint32_t)b->bpf_table_leaf_size_id(module, i);
+		m->max_entries = (uint32_t)b->bpf_table_max_entries_id(module, i);
+		m->flags = (uint32_t)b->bpf_table_flags_id(module, i);
+		fds[i] = b->bpf_table_fd_id(module, i);
+	}
+	for (size_t i = 0; i < n_programs; i++) {
+		struct object_program *p = &object->program[i];
+
+		snprintf(p->name, sizeof(p->name), "%s", b->bpf_function_name(module, i));
+		p->size = (uint32_t)b->bpf_function_size_id(module, i);
+		p->offset = object->code_size;
+		object->code_size += p->size;
+	}
+	object->code = malloc(object->code_size ? object->code_size : 1);
+	if (!object->code)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_programs; i++) {
+		const struct object_program *p = &object->program[i];
+		void *code = object->code + p->offset;
+		int err;
+
+		memcpy(code, b->bpf_function_start_id(module, i), p->size);
+		err = number_maps(code, p->size / sizeof(struct bpf_insn), fds, object->n_maps);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What the fork sends first; the object and the targets follow when err is 0. */
+struct verdict {
+	int32_t err;
+};
+
+size_t compile_uses(const struct compile_target *targets, size_t n_targets,
+		    char use[COMPILE_USES_MAX][COMPILE_USE_SIZE])
+{
+	size_t n = 0;
+
+	for (size_t t = 0; t < n_targets; t++) {
+		for (int p = 0; p < targets[t].n_points; p++) {
+			char flag[COMPILE_USE_SIZE];
+			size_t i = 0;
+
+			snprintf(flag, sizeof(flag), "-DUSE_%s", targets[t].point[p].program);
+			while (i < n && strcmp(use[i], flag) != 0)
+				i++;
+			if (i == n && n < COMPILE_USES_MAX)
+				memcpy(use[n++], flag, sizeof(flag));
+		}
+	}
+	return n;
+}
+
+static int child(const char *text, const char *const *flags, size_t n_flags, const char *dir,
+		 struct compile_target *targets, size_t n_targets, int out)
+{
+	struct verdict verdict = {0};
+	struct decoder *decoder;
+	struct object object;
+	struct libbcc bcc;
+	void *module = NULL;
+
+	setenv("BCC_KERNEL_SOURCE", dir, 1);
+	verdict.err = libbcc_open(&bcc);
+	if (!verdict.err) {
+		char use[COMPILE_USES_MAX][COMPILE_USE_SIZE];
+		const char *all[COMPILE_FLAGS_MAX + COMPILE_USES_MAX];
+		size_t n = 0, n_use;
+
+		decoder = decoder_new(bcc.handle);
+		for (size_t i = 0; i < n_targets; i++)
+			targets[i].n_points =
+				probe_resolve(targets[i].library, targets[i].path, decoder,
+					      targets[i].point, PROBE_POINTS_MAX);
+		n_use = compile_uses(targets, n_targets, use);
+		for (; n < n_flags && n < COMPILE_FLAGS_MAX; n++)
+			all[n] = flags[n];
+		for (size_t i = 0; i < n_use; i++)
+			all[n++] = use[i];
+		module = bcc.bpf_module_create_c_from_string(text, 0, all, (int)n, true, NULL);
+		verdict.err = module ? take_object(&bcc, module, &object) : -EINVAL;
+	}
+	if (write(out, &verdict, sizeof(verdict)) != sizeof(verdict) || verdict.err)
+		return 1;
+	if (object_write(&object, out))
+		return 1;
+	for (size_t i = 0; i < n_targets; i++) {
+		if (write(out, &targets[i].n_points, sizeof(int)) != sizeof(int) ||
+		    write(out, targets[i].point, sizeof(targets[i].point)) !=
+			    sizeof(targets[i].point))
+			return 1;
+	}
+	return 0;
+}
+
+/* The first line of the compiler's output that says "error:", else the first. */
+static void first_error(int fd, char *message, size_t size)
+{
+	char log[16384];
+	ssize_t n;
+	char *line;
+
+	lseek(fd, 0, SEEK_SET);
+	n = read(fd, log, sizeof(log) - 1);
+	if (n <= 0) {
+		snprintf(message, size, "libbcc could not compile the programs");
+		return;
+	}
+	log[n] = '\0';
+	line = strstr(log, "error:");
+	while (line && line > log && line[-1] != '\n')
+		line--;
+	if (!line)
+		line = log;
+	line[strcspn(line, "\n")] = '\0';
+	snprintf(message, size, "libbcc could not compile the programs: %s", line);
+}
+
+/* A descriptor for the compiler's chatter that needs no name in any directory. */
+static int scratch_file(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd >= 0 ? fd : open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static int receive(int fd, struct object *object, struct compile_target *targets, size_t n_targets)
+{
+	struct verdict verdict;
+	int err;
+
+	if (read(fd, &verdict, sizeof(verdict)) != sizeof(verdict))
+		return -EINVAL;
+	if (verdict.err)
+		return verdict.err;
+	err = object_read(object, fd);
+	for (size_t i = 0; !err && i < n_targets; i++) {
+		char buf[sizeof(int) + sizeof(targets[i].point)];
+		size_t have = 0;
+
+		while (have < sizeof(buf)) {
+			ssize_t n = read(fd, buf + have, sizeof(buf) - have);
+
+			if (n <= 0)
+				break;
+			have += (size_t)n;
+		}
+		if (have < sizeof(buf)) {
+			object_free(object);
+			return -EBADMSG;
+		}
+		memcpy(&targets[i].n_points, buf, sizeof(int));
+		memcpy(targets[i].point, buf + sizeof(int), sizeof(targets[i].point));
+		if (targets[i].n_points > PROBE_POINTS_MAX)
+			targets[i].n_points = -EBADMSG;
+	}
+	return err;
+}
+
+int compile(const char *text, const char *const *flags, size_t n_flags, struct object *object,
+	    struct compile_target *targets, size_t n_targets, char *message, size_t size)
+{
+	char dir[256];
+	int pipes[2], log, err, status;
+	pid_t pid;
+
+	message[0] = '\0';
+	err = headers_write(dir, sizeof(dir));
+	if (err) {
+		snprintf(message, size, "cannot write to the temporary directory: %s; set TMPDIR",
+			 strerror(-err));
+		return err;
+	}
+	log = scratch_file(dir);
+	if (pipe2(pipes, O_CLOEXEC)) {
+		err = -errno;
+		goto out;
+	}
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(log, 1);
+		dup2(log, 2);
+		_exit(child(text, flags, n_flags, dir, targets, n_targets, pipes[1]));
+	}
+	close(pipes[1]);
+	if (pid < 0) {
+		err = -errno;
+	} else {
+		err = receive(pipes[0], object, targets, n_targets);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	close(pipes[0]);
+	if (err == -ENOPKG)
+		snprintf(message, size, "libbcc.so.0 cannot be loaded; install it (Debian: apt-get "
+					"install libbpfcc)");
+	else if (err == -EINVAL)
+		first_error(log, message, size);
+out:
+	if (err && !message[0])
+		snprintf(message, size, "compiling the programs failed: %s", strerror(-err));
+	close(log);
+	headers_remove(dir);
+	return err;
+}

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The exchange logic: what a send, a receive and the end of a connection mean
+ * to the record of that connection. It knows no library and no system call.
+ * The same text is compiled for the host with plain C maps, and fuzzed there.
+ */
+#ifndef S3SLOWER_EXCHANGE_BPF_H
+#define S3SLOWER_EXCHANGE_BPF_H
+
+/* The bytes of a call. A vectored call's pieces are first gathered into a
+ * per-CPU stage, so that everything below sees one run of bytes. */
+#define IOV_PIECES 8
+struct bytes {
+	u64 at;	    /* where they are: in the program, or in the stage */
+	u64 have;   /* how many of them are there: all, or as many as the stage holds */
+	u64 n;	    /* how many the call took or gave */
+	u64 last;   /* the program's address of the last piece */
+	u64 last_n;
+	u32 staged;
+};
+
+/* The description lies in the stage too: what is read back from a map is any
+ * number to the verifier, so the many ways to gather become one again. */
+#define STAGE_PIECE (EXCHANGE_MORE_CAP - 64) /* a per-CPU value may have 32 KiB in all */
+struct stage {
+	struct bytes b;
+	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
+};
+
+BPF_TABLE("lru_hash", struct exchange_key, struct exchange_slot, exchanges, MAX_EXCHANGES);
+BPF_TABLE("lru_hash", u64, struct exchange_more, more, MAX_MORE);
+BPF_TABLE("percpu_array", u32, struct exchange_slot, blank, 1);
+BPF_TABLE("percpu_array", u32, struct exchange_more, blank_more, 1);
+BPF_TABLE("percpu_array", u32, struct stage, stages, 1);
+BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
+BPF_TABLE("percpu_array", u32, u64, serial, 1);
+BPF_TABLE("lru_hash", u32, u32, processes, 8192);
+BPF_TABLE("lru_hash", struct exchange_key, u32, sockets, 8192); /* seen to connect */
+BPF_PERF_OUTPUT(events);
+
+static __always_inline void count(u32 what)
+{
+	u64 *n = counts.lookup(&what);
+
+	if (n)
+		*n += 1;
+}
+
+/* One buffer of the program. */
+static __always_inline void bytes_plain(struct bytes *b, u64 address, u64 n)
+{
+	b->at = b->last = address;
+	b->have = b->n = b->last_n = n;
+	b->staged = 0;
+}
+
+/* The pieces of an iovec, as far as the call took or filled them (n bytes). */
+static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 pieces, u64 n)
+{
+	struct bytes *b = &stage->b;
+	u64 vec[2], left = n, at = 0, take;
+
+	b->at = (u64)stage->bytes;
+	b->n = n;
+	b->last = b->last_n = 0;
+	b->staged = 1;
+	for (u32 i = 0; i < IOV_PIECES; i++) {
+		if (i >= pieces || left == 0 || at >= EXCHANGE_MORE_CAP)
+			break;
+		if (read_user(vec, sizeof(vec), (void *)(iov + i * sizeof(vec)))) {
+			count(COUNT_FAULT);
+			break;
+		}
+		if (vec[1] > left)
+			vec[1] = left;
+		take = vec[1] < STAGE_PIECE ? vec[1] : STAGE_PIECE;
+		KEEP(at);
+		at &= EXCHANGE_MORE_CAP - 1;
+		KEEP(take);
+		if (take > STAGE_PIECE)
+			break;
+		read_user(stage->bytes + at, take, (void *)vec[0]);
+		at += take;
+		left -= vec[1];
+		if (vec[1]) {
+			b->last = vec[0];
+			b->last_n = vec[1];
+		}
+	}
+	b->have = at < EXCHANGE_MORE_CAP ? at : EXCHANGE_MORE_CAP;
+}
+
+/* size bytes from offset on. The caller knows that they are there. */
+static __always_inline long fetch(void *to, u32 size, const struct bytes *b, u64 offset)
+{
+	long err = b->staged ? read_kernel(to, size, (void *)(b->at + offset))
+			     : read_user(to, size, (void *)(b->at + offset));
+
+	if (err)
+		count(COUNT_FAULT);
+	return err;
+}
+
+/* The first up to 8 bytes as a little-endian number, zero-filled. */
+static __always_inline u64 first_bytes(const struct bytes *b)
+{
+	u64 word = 0, few = b->have < 8 ? b->have : 8;
+
+	KEEP(few);
+	if (few > 8)
+		few = 8;
+	if (few == 0 || fetch(&word, few, b, 0))
+		return 0;
+	return word;
+}
+
+/* 1 if x is 0, else 0 - in arithmetic: a comparison is a branch, and every
+ * branch doubles what the verifier has to walk behind it. */
+static __always_inline u64 is_zero(u64 x)
+{
+	u64 minus = -x;
+
+	KEEP(minus); /* or the compiler makes it a comparison again */
+	return ((x | minus) >> 63) ^ 1;
+}
+
+/* A method and its space in the first n bytes, or as much of them as n allows. */
+static __always_inline u64 begins_request(u64 word, u64 n)
+{
+	u64 have = n >= 8 ? ~0ULL : (1ULL << (8 * n)) - 1, match;
+
+	match = is_zero((word ^ 0x20544547ULL) & have & 0xffffffffULL);	       /* "GET " */
+	match |= is_zero((word ^ 0x20545550ULL) & have & 0xffffffffULL);       /* "PUT " */
+	match |= is_zero((word ^ 0x2054534f50ULL) & have & 0xffffffffffULL);   /* "POST " */
+	match |= is_zero((word ^ 0x2044414548ULL) & have & 0xffffffffffULL);   /* "HEAD " */
+	match |= is_zero((word ^ 0x204843544150ULL) & have & 0xffffffffffffULL); /* "PATCH " */
+	match |= is_zero((word ^ 0x204554454c4544ULL) & have & 0xffffffffffffffULL); /* "DELETE " */
+	match |= is_zero((word ^ 0x20534e4f4954504fULL) & have);	       /* "OPTIONS " */
+	match &= is_zero(is_zero(have));
+	KEEP(match);
+	return match;
+}
+
+static __always_inline void append_request(struct exchange *e, const struct bytes *b)
+{
+	u64 at = e->req_len, take;
+
+	if (at >= EXCHANGE_REQ_CAP)
+		return;
+	take = EXCHANGE_REQ_CAP - at;
+	if (b->have < take)
+		take = b->have;
+	KEEP(at);
+	at &= EXCHANGE_REQ_CAP - 1;
+	KEEP(take);
+	if (take > EXCHANGE_REQ_CAP)
+		return;
+	if (fetch(e->req + at, take, b, 0))
+		return;
+	e->req_len = at + take;
+}
+
+/* A head longer than the record has room for goes on in a map of its own. The
+ * record took the first `taken` of these bytes. */
+static __always_inline void append_more(struct exchange *e, const struct bytes *b, u64 taken)
+{
+	struct exchange_more *m;
+	u64 at = e->more_len, take, id = e->id;
+
+	if (b->have <= taken || at >= EXCHANGE_MORE_CAP)
+		return;
+	m = more.lookup(&id);
+	if (!m) {
+		u32 zero = 0;
+		struct exchange_more *empty = blank_more.lookup(&zero);
+
+		if (at || !empty || more.update(&id, empty))
+			return;
+		m = more.lookup(&id);
+		if (!m)
+			return;
+	}
+	take = EXCHANGE_MORE_CAP - at;
+	if (b->have - taken < take)
+		take = b->have - taken;
+	KEEP(at);
+	at &= EXCHANGE_MORE_CAP - 1;
+	KEEP(take);
+	if (take > EXCHANGE_MORE_CAP)
+		return;
+	if (fetch(m->bytes + at, take, b, taken))
+		return;
+	e->more_len = at + take;
+	e->flags |= EXCHANGE_MORE;
+}
+
+static __always_inline void append_response(struct exchange *e, const struct bytes *b)
+{
+	u64 at = e->resp_len, take;
+
+	if (at >= EXCHANGE_RESP_CAP)
+		return;
+	take = EXCHANGE_RESP_CAP - at;
+	if (b->have < take)
+		take = b->have;
+	KEEP(at);
+	at &= EXCHANGE_RESP_CAP - 1;
+	KEEP(take);
+	if (take > EXCHANGE_RESP_CAP)
+		return;
+	if (fetch(e->resp + at, take, b, 0))
+		return;
+	e->resp_len = at + take;
+}
+
+/* The last bytes received, wherever reads are cut. */
+static __always_inline void append_tail(struct exchange *e, const struct bytes *b)
+{
+	u8 join[EXCHANGE_TAIL_CAP * 2];
+	u64 few, old, drop;
+
+	if (b->last_n >= EXCHANGE_TAIL_CAP || b->n != b->last_n) {
+		few = b->last_n < EXCHANGE_TAIL_CAP ? b->last_n : EXCHANGE_TAIL_CAP;
+		KEEP(few);
+		if (few > EXCHANGE_TAIL_CAP)
+			return;
+		e->tail_len = 0;
+		if (!read_user(e->tail, few, (void *)(b->last + b->last_n - few)))
+			e->tail_len = few;
+		return;
+	}
+	few = b->n;
+	old = e->tail_len;
+	KEEP(few);
+	few &= EXCHANGE_TAIL_CAP - 1;
+	KEEP(old);
+	if (old > EXCHANGE_TAIL_CAP)
+		return;
+	__builtin_memset(join, 0, sizeof(join));
+	__builtin_memcpy(join, e->tail, EXCHANGE_TAIL_CAP);
+	if (read_user(join + old, few, (void *)b->last))
+		return;
+	drop = old + few > EXCHANGE_TAIL_CAP ? old + few - EXCHANGE_TAIL_CAP : 0;
+	e->tail_len = old + few - drop;
+	KEEP(drop);
+	if (drop > EXCHANGE_TAIL_CAP)
+		return;
+	read_kernel(e->tail, EXCHANGE_TAIL_CAP, join + drop);
+}
+
+/* Whether the bytes end with an empty line: the end of a head, if they are one.
+ * kept, len: what was kept of the run so far, for calls of less than 4 bytes. */
+static __always_inline int ends_head(const struct bytes *b, const u8 *kept, u64 len, u64 mask)
+{
+	u32 word = 0;
+
+	if (b->last_n >= 4) {
+		read_user(&word, 4, (void *)(b->last + b->last_n - 4));
+	} else if (len >= 4) {
+		len -= 4;
+		KEEP(len);
+		len &= mask;
+		read_kernel(&word, 4, kept + len);
+	}
+	return word == CRLFCRLF;
+}
+
+/* Status of a response head in hand, 0 if there is none yet. */
+static __always_inline u32 status_at(const struct exchange *e, u32 at)
+{
+	u8 a, b, c;
+
+	if (at + 12 > e->resp_len || at > EXCHANGE_RESP_CAP - 12)
+		return 0;
+	if (e->resp[at] != 'H' || e->resp[at + 4] != '/')
+		return 0;
+	a = e->resp[at + 9] - '0';
+	b = e->resp[at + 10] - '0';
+	c = e->resp[at + 11] - '0';
+	if (a > 9 || b > 9 || c > 9)
+		return 0;
+	return a * 100 + b * 10 + c;
+}
+
+static __always_inline void emit(void *ctx, struct exchange *e, u64 now)
+{
+	e->t_emit = now;
+	if (events.perf_submit(ctx, e, sizeof(*e))) {
+		count(COUNT_LOST);
+		return;
+	}
+	e->reports += 1;
+	e->changes_reported = e->changes;
+	count(COUNT_EVENTS);
+}
+
+/* A final status is in hand - or may be: more than "100 Continue" was read, and
+ * user space will find where the interim head ends. */
+static __always_inline int answered(const struct exchange *e)
+{
+	return (e->flags & EXCHANGE_FINAL) || ((e->flags & EXCHANGE_INTERIM) && e->resp_len > 25);
+}
+
+/* Filters that can be judged once there is an answer, or none will come. */
+static __always_inline int wanted(const struct exchange *e, u64 until)
+{
+	if (until - e->t_start < MIN_LATENCY_NS)
+		return 0;
+	if (MIN_TTFB_NS && (!answered(e) || e->t_first - e->t_start < MIN_TTFB_NS))
+		return 0;
+#ifdef STATUS_FILTERED
+	u32 status = status_at(e, 0);
+
+	/* An interim head in front of the final one: leave it to user space. */
+	if (!answered(e) || (status >= 200 && !STATUS_FILTER(status)))
+		return 0;
+#endif
+	return 1;
+}
+
+/* The connection moves on: say what has not been said yet. */
+static __always_inline void finish(void *ctx, struct exchange *e, u64 now)
+{
+	u64 until = answered(e) ? e->t_last : now;
+
+	if (e->sent == 0 || (e->flags & EXCHANGE_ENDED))
+		return;
+	e->t_end = now;
+	e->flags |= EXCHANGE_ENDED;
+	if ((e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until))
+		emit(ctx, e, now);
+}
+
+static __always_inline void exchange_end(void *ctx, struct exchange_key *key)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+
+	if (!slot)
+		return;
+	finish(ctx, &slot->exchange, bpf_ktime_get_ns());
+	if (exchanges.delete(key) == 0)
+		count(COUNT_REMOVED);
+}
+
+static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
+							u64 word, u64 now, u64 entered)
+{
+	u32 zero = 0, uid = bpf_get_current_uid_gid();
+	struct exchange_slot *slot;
+	struct exchange *e;
+	u64 *next;
+
+	if (!UID_FILTER(uid) || !METHOD_FILTER(word))
+		return 0;
+	slot = exchanges.lookup(key);
+	if (slot) {
+		finish(ctx, &slot->exchange, now);
+	} else {
+		u32 tgid = key->tgid;
+
+		slot = blank.lookup(&zero);
+		if (!slot)
+			return 0;
+		if (exchanges.update(key, slot)) {
+			count(COUNT_NOT_INSERTED);
+			return 0;
+		}
+		count(COUNT_INSERTED);
+		processes.update(&tgid, &zero);
+		slot = exchanges.lookup(key);
+		if (!slot)
+			return 0;
+	}
+	next = serial.lookup(&zero);
+	if (!next)
+		return 0;
+	*next += 1;
+	e = &slot->exchange;
+	e->kind = EVENT_EXCHANGE;
+	e->flags = entered ? 0 : EXCHANGE_LATE_START;
+	if (key->layer == LAYER_SOCKET && sockets.lookup(key))
+		e->flags |= EXCHANGE_SOCKET_PROVEN;
+	e->key = *key;
+	e->id = ((u64)bpf_get_smp_processor_id() << 48) | *next;
+	e->t_start = entered ? entered : now;
+	e->t_head = 0;
+	e->t_body = 0;
+	e->t_sent = 0;
+	e->t_interim = 0;
+	e->t_first = 0;
+	e->t_last = 0;
+	e->t_end = 0;
+	e->stall_ns = 0;
+	e->sent = 0;
+	e->received = 0;
+	e->interim_bytes = 0;
+	e->head_sent = 0;
+	e->poll_mark = 0;
+	e->req_len = 0;
+	e->resp_len = 0;
+	e->more_len = 0;
+	e->tid = bpf_get_current_pid_tgid();
+	e->uid = uid;
+	e->fd = key->layer == LAYER_SOCKET ? (s32)key->conn : -1;
+	e->changes = 0;
+	e->changes_reported = 0;
+	e->reports = 0;
+	e->reader = 0;
+	e->tail_len = 0;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	count(COUNT_REQUESTS);
+	return e;
+}
+
+/* Whether a final head follows the interim one in hand: both came in one read.
+ * Asked only when something that looks like the next request is sent. */
+#define FOLLOWS_MAX 500 /* bytes of interim heads that are looked through */
+static __always_inline u64 final_follows(const struct exchange *e)
+{
+	u64 len = e->resp_len, found = 0;
+
+	for (u64 i = 12; i < FOLLOWS_MAX; i++) {
+		u64 word = *(u64 *)(e->resp + i);
+		u64 there = ((len - 14 - i) >> 63) ^ 1; /* i + 14 <= len */
+
+		/* CR LF CR LF "HTTP" and a status that does not begin with 1 */
+		found |= is_zero(word ^ 0x505454480a0d0a0dULL) & there &
+			 is_zero(is_zero(e->resp[i + 13] ^ '1'));
+	}
+	return found;
+}
+
+/* Bytes that a send took. entered: when the call was entered, 0 if not seen.
+ * fd: the descriptor under a TLS object, -1 if not seen. */
+static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
+					  const struct bytes *b, u64 entered, s32 fd, u32 flags)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+	struct exchange *e = slot ? &slot->exchange : 0;
+	u64 now, word;
+	u32 before;
+
+	now = bpf_ktime_get_ns();
+	if (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM))) {
+		word = first_bytes(b);
+		if (begins_request(word, b->n) &&
+		    (!e || (e->flags & EXCHANGE_FINAL) || final_follows(e)))
+			e = exchange_begin(ctx, key, word, now, entered);
+		if (!e)
+			return;
+	}
+	e->flags |= flags;
+	if (e->t_head && !e->t_body)
+		e->t_body = entered ? entered : now;
+	before = e->req_len;
+	append_request(e, b);
+	if (e->req_len == EXCHANGE_REQ_CAP && !(e->flags & EXCHANGE_HEAD_DONE))
+		append_more(e, b, EXCHANGE_REQ_CAP - before);
+	e->sent += b->n;
+	e->t_sent = now;
+	e->changes += 1;
+	if (fd >= 0 && e->fd < 0)
+		e->fd = fd;
+	if (!(e->flags & EXCHANGE_HEAD_DONE) &&
+	    ends_head(b, e->req, e->sent == e->req_len ? e->req_len : 0, EXCHANGE_REQ_CAP - 1)) {
+		e->flags |= EXCHANGE_HEAD_DONE;
+		e->t_head = now;
+		e->head_sent = e->sent;
+	}
+}
+
+/* Body bytes that never pass through a buffer of the program (sendfile). */
+static __always_inline void exchange_send_unseen(struct exchange_key *key, u64 n, u64 entered)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+	struct exchange *e;
+	u64 now = bpf_ktime_get_ns();
+
+	if (!slot)
+		return;
+	e = &slot->exchange;
+	if (e->t_head && !e->t_body)
+		e->t_body = entered ? entered : now;
+	e->flags |= EXCHANGE_HEAD_DONE | EXCHANGE_SOCKET_PROVEN;
+	e->sent += n;
+	e->t_sent = now;
+	e->changes += 1;
+}
+
+/* Time since the last bytes during which the response was there for the taking. */
+static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now, u32 tid,
+				 u64 polled)
+{
+	u64 gap;
+
+	/* A read that had to wait found nothing ready, so nothing stalled. */
+	if (!entered || !e->t_last || now - entered > 200000 || entered <= e->t_last)
+		return 0;
+	if (e->reader != tid)
+		return 0;
+	gap = entered - e->t_last;
+	polled -= e->poll_mark;
+	/* Drained, and nobody on this thread waited for it: somebody else may have. */
+	if ((e->flags & EXCHANGE_DRAINED) && polled == 0)
+		return 0;
+	return gap > polled ? gap - polled : 0;
+}
+
+/* Bytes that a read gave (b->n > 0), or end of file (b->n == 0). polled: how
+ * long this thread has spent waiting in poll and its like, ever. */
+static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
+					     const struct bytes *b, u64 entered, u64 polled,
+					     s32 fd, u32 flags)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+	u64 now;
+	u32 status, tid = bpf_get_current_pid_tgid();
+	struct exchange *e;
+	int fresh;
+
+	if (!slot)
+		return;
+	e = &slot->exchange;
+	now = bpf_ktime_get_ns();
+	if (b->n == 0) {
+		if (!(e->flags & EXCHANGE_EOF))
+			e->changes += 1;
+		e->flags |= EXCHANGE_EOF | flags;
+		return;
+	}
+	fresh = e->received == 0;
+	if ((e->flags & (EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE)) ==
+	    (EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE)) {
+		u64 word = first_bytes(b);
+
+		/* "HTTP/" or as much of it as there is */
+		fresh = b->n >= 5 ? (word & 0xffffffffffULL) == 0x2f50545448ULL
+				  : (word & 0xff) == 'H';
+	}
+	if (fresh) {
+		e->interim_bytes += e->received;
+		e->received = 0;
+		e->resp_len = 0;
+		e->tail_len = 0;
+		e->t_first = now;
+		e->flags &= ~(EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE);
+	} else {
+		e->stall_ns += stall(e, entered, now, tid, polled);
+	}
+	e->flags &= ~EXCHANGE_DRAINED;
+	e->flags |= flags;
+	append_response(e, b);
+	append_tail(e, b);
+	e->received += b->n;
+	e->t_last = now;
+	e->reader = tid;
+	e->poll_mark = polled;
+	e->changes += 1;
+	if (fd >= 0 && e->fd < 0)
+		e->fd = fd;
+	if (!(e->flags & EXCHANGE_FINAL)) {
+		status = status_at(e, 0);
+		if (status >= 100 && status < 200) {
+			e->flags |= EXCHANGE_INTERIM;
+			e->t_interim = now;
+		} else if (e->resp_len >= 12) {
+			/* Also what is not HTTP at all: an answer is an answer. */
+			e->flags |= EXCHANGE_FINAL;
+		}
+	}
+	if (e->flags & EXCHANGE_INTERIM) {
+		e->flags &= ~EXCHANGE_RESP_HEAD_DONE;
+		if (ends_head(b, e->tail, e->tail_len, EXCHANGE_TAIL_CAP - 1))
+			e->flags |= EXCHANGE_RESP_HEAD_DONE;
+	}
+	if (e->reports == 0 && answered(e) && wanted(e, now))
+		emit(ctx, e, now);
+}
+
+/* A read that found nothing: the socket was empty when it returned. */
+static __always_inline void exchange_drained(struct exchange_key *key)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+
+	if (slot)
+		slot->exchange.flags |= EXCHANGE_DRAINED;
+}
+
+#endif

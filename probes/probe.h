@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which functions of which library are probed with which program: a new TLS
+ * library is one more table of rows in probe.c.
+ */
+#ifndef S3SLOWER_PROBE_H
+#define S3SLOWER_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "decode.h"
+
+/* One planted probe: a program at an offset of a file. */
+struct probe_point {
+	uint64_t offset;
+	uint32_t is_return;
+	char program[32];
+};
+
+#define PROBE_POINTS_MAX 24
+
+/* A kind of library: the macro that compiles its programs in, how its files
+ * are called, what to probe. */
+struct probe_library {
+	const char *name;     /* "openssl", as in --mode and via */
+	const char *macro;    /* "-DWITH_OPENSSL" */
+	const char *file;     /* a file name begins so: "libssl.so" */
+	const struct probe_row *rows;
+};
+
+extern const struct probe_library probe_libraries[]; /* ends with a NULL name */
+
+/* Finds the points of one file. decoder may be NULL: then exported symbols
+ * serve, which is right and slower. Returns the number stored, or -errno
+ * (-ENOENT: the file has none of the functions). */
+int probe_resolve(const struct probe_library *library, const char *path, struct decoder *decoder,
+		  struct probe_point *out, size_t max);
+
+#endif

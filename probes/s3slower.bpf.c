@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/*
+ * The programs: what each probe sees, said in terms of exchange.bpf.h. Every
+ * function that is not static is a program; WITH_* macros compile out those
+ * that no chosen probe needs.
+ */
+#include "exchange.h"
+#include "kernel.bpf.h"
+#include "exchange.bpf.h"
+
+/* A TLS call under way. "send" and "receive" can nest in one another (Node.js). */
+struct tls_call {
+	u64 conn;    /* 0: none */
+	u64 buf;
+	u64 out;     /* user address of the count, for the variants that return it so */
+	u64 entered;
+	u64 sp;	     /* stack pointer at entry: a call that was left by longjmp is recognised */
+	s32 fd;	     /* learnt from the system calls inside */
+	u32 depth;   /* nested calls of the same direction */
+};
+
+#define TLS_SEND 0
+#define TLS_RECEIVE 1
+
+struct thread {
+	struct tls_call tls[2];
+	u64 entered;	  /* of the socket call under way */
+	u64 poll_entered;
+	u64 polled;	  /* time spent in poll and its like, and in reads that gave nothing */
+};
+
+BPF_TABLE("hash", u32, struct thread, threads, MAX_THREADS);
+BPF_TABLE("percpu_array", u32, struct thread, blank_thread, 1);
+#ifdef TREE
+BPF_TABLE("lru_hash", u32, u32, tree, 16384);
+#endif
+
+static __always_inline int process_wanted(u32 tgid)
+{
+#ifdef TREE
+	if (!tree.lookup(&tgid))
+		return 0;
+#endif
+#if defined(PROCESS_FILTER) || defined(COMM_FILTER)
+	u64 comm[2] = {0, 0};
+
+	bpf_get_current_comm(&comm, sizeof(comm));
+#endif
+#ifdef PROCESS_FILTER
+	if (!PROCESS_FILTER(tgid, comm[0], comm[1]))
+		return 0;
+#endif
+#ifdef COMM_FILTER
+	if (!COMM_FILTER(comm[0], comm[1]))
+		return 0;
+#endif
+	return 1;
+}
+
+static __always_inline struct thread *thread_get(u32 tid)
+{
+	struct thread *t = threads.lookup(&tid);
+	u32 zero = 0;
+
+	if (t)
+		return t;
+	t = blank_thread.lookup(&zero);
+	if (!t)
+		return 0;
+	if (threads.update(&tid, t)) {
+		count(COUNT_NO_THREAD);
+		return 0;
+	}
+	return threads.lookup(&tid);
+}
+
+/* --- TLS libraries ------------------------------------------------------- */
+#ifdef WITH_OPENSSL
+
+static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
+{
+	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx);
+	struct tls_call *c;
+	struct thread *t;
+
+	if (!process_wanted(id >> 32))
+		return 0;
+	t = thread_get(id);
+	if (!t)
+		return 0;
+	c = &t->tls[direction];
+	if (c->conn && sp < c->sp) {
+		c->depth += 1;
+		return 0;
+	}
+	c->conn = PT_REGS_PARM1(ctx);
+	c->buf = PT_REGS_PARM2(ctx);
+	c->out = PT_REGS_PARM4(ctx);
+	c->entered = bpf_ktime_get_ns();
+	c->sp = sp;
+	c->fd = -1;
+	c->depth = 0;
+	return 0;
+}
+
+/* How many bytes the call reports: its return value, or what it stored. */
+static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c, int stored)
+{
+	s32 ret = PT_REGS_RC(ctx);
+	u64 n = 0;
+
+	if (ret <= 0)
+		return ret;
+	if (!stored)
+		return ret;
+	if (read_user(&n, sizeof(n), (void *)c->out)) {
+		count(COUNT_FAULT);
+		return -1;
+	}
+	return n;
+}
+
+static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int stored)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 tid = id;
+	struct thread *t = threads.lookup(&tid);
+	struct exchange_key key = {};
+	struct bytes b = {};
+	struct tls_call *c;
+	s64 n;
+
+	if (!t)
+		return 0;
+	c = &t->tls[direction];
+	if (!c->conn)
+		return 0;
+	if (c->depth) {
+		c->depth -= 1;
+		return 0;
+	}
+	key.conn = c->conn;
+	key.tgid = id >> 32;
+	key.layer = LAYER_OPENSSL;
+	c->conn = 0;
+	n = tls_result(ctx, c, stored);
+	bytes_plain(&b, c->buf, n);
+	if (direction == TLS_SEND) {
+		if (n > 0)
+			exchange_send(ctx, &key, &b, c->entered, c->fd, 0);
+		return 0;
+	}
+	if (n > 0) {
+		exchange_receive(ctx, &key, &b, c->entered, t->polled, c->fd, 0);
+	} else {
+		t->polled += bpf_ktime_get_ns() - c->entered;
+		exchange_drained(&key);
+	}
+	return 0;
+}
+
+#ifdef USE_tls_send_enter
+int tls_send_enter(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_SEND);
+}
+#endif
+
+#ifdef USE_tls_receive_enter
+int tls_receive_enter(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_RECEIVE);
+}
+#endif
+
+#ifdef USE_tls_send_return
+int tls_send_return(struct pt_regs *ctx)
+{
+	return tls_return(ctx, TLS_SEND, 0);
+}
+#endif
+
+#ifdef USE_tls_send_return_stored
+int tls_send_return_stored(struct pt_regs *ctx)
+{
+	return tls_return(ctx, TLS_SEND, 1);
+}
+#endif
+
+#ifdef USE_tls_receive_return
+int tls_receive_return(struct pt_regs *ctx)
+{
+	return tls_return(ctx, TLS_RECEIVE, 0);
+}
+#endif
+
+#ifdef USE_tls_receive_return_stored
+int tls_receive_return_stored(struct pt_regs *ctx)
+{
+	return tls_return(ctx, TLS_RECEIVE, 1);
+}
+#endif
+
+#ifdef USE_tls_end
+/* The object is freed, shut down or used for another connection. */
+int tls_end(struct pt_regs *ctx)
+{
+	struct exchange_key key = {};
+
+	key.conn = PT_REGS_PARM1(ctx);
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.layer = LAYER_OPENSSL;
+	exchange_end(ctx, &key);
+	return 0;
+}
+#endif
+#endif
+
+/* --- sockets ------------------------------------------------------------- */
+
+/* Inside a TLS call the socket carries ciphertext: it only teaches the
+ * connection its descriptor. */
+static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd)
+{
+	int inside = 0;
+
+#ifdef WITH_OPENSSL
+	for (u32 i = 0; i < 2; i++) {
+		struct tls_call *c = &t->tls[i];
+
+		if (!c->conn)
+			continue;
+		if (sp > c->sp) {
+			c->conn = 0;
+			continue;
+		}
+		inside = 1;
+		if (c->fd >= 0 && c->fd != fd)
+			count(COUNT_FD_MISMATCH);
+		c->fd = fd;
+	}
+#endif
+	return inside;
+}
+
+#define CALL_SEND 1
+#define CALL_RECEIVE 2
+#define CALL_POLL 3
+#define CALL_CLOSE 4
+#define CALL_UNSEEN 5 /* sends what no buffer of the program holds */
+
+static __always_inline u32 call_kind(u64 nr)
+{
+	switch (nr) {
+	case SYS_read:
+	case SYS_readv:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+		return CALL_RECEIVE;
+	case SYS_write:
+	case SYS_writev:
+	case SYS_sendto:
+	case SYS_sendmsg:
+		return CALL_SEND;
+	case SYS_sendfile:
+	case SYS_splice:
+		return CALL_UNSEEN;
+#ifdef SYS_poll
+	case SYS_poll:
+	case SYS_select:
+	case SYS_epoll_wait:
+#endif
+	case SYS_ppoll:
+	case SYS_pselect6:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+		return CALL_POLL;
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+	case SYS_dup3:
+	case SYS_close:
+	case SYS_close_range:
+	case SYS_connect:
+		return CALL_CLOSE;
+	}
+	return 0;
+}
+
+/* The n bytes that a call took or gave, described in this CPU's stage. */
+static __always_inline struct bytes *call_bytes(u64 nr, const struct pt_regs *r, u64 n)
+{
+	u32 zero = 0;
+	struct stage *stage = stages.lookup(&zero);
+	u64 vec[2] = {REGS_ARG1(r), REGS_ARG2(r)};
+
+	if (!stage)
+		return 0;
+	if (nr == SYS_recvmsg || nr == SYS_sendmsg)
+		/* struct msghdr: msg_iov at 16, msg_iovlen at 24 */
+		read_user(vec, sizeof(vec), (void *)(vec[0] + 16));
+	if (nr == SYS_recvmsg || nr == SYS_sendmsg || nr == SYS_readv || nr == SYS_writev)
+		bytes_gather(stage, vec[0], vec[1], n);
+	else
+		bytes_plain(&stage->b, vec[0], n);
+	return &stage->b;
+}
+
+/* The first piece of what a call is asked to send. */
+static __always_inline void call_start(u64 nr, const struct pt_regs *r, struct bytes *b)
+{
+	u64 vec[2] = {REGS_ARG1(r), REGS_ARG2(r)};
+
+	if (nr == SYS_sendmsg)
+		read_user(vec, sizeof(vec), (void *)(vec[0] + 16));
+	if (nr == SYS_sendmsg || nr == SYS_writev)
+		read_user(vec, sizeof(vec), (void *)vec[0]);
+	bytes_plain(b, vec[0], vec[1]);
+}
+
+/* Calls that only sockets answer to. */
+static __always_inline u32 proof(u64 nr)
+{
+	return nr == SYS_sendto || nr == SYS_recvfrom || nr == SYS_sendmsg || nr == SYS_recvmsg
+		       ? EXCHANGE_SOCKET_PROVEN
+		       : 0;
+}
+
+static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
+{
+	if (nr == SYS_splice)
+		return REGS_ARG2(r);
+	return REGS_ARG0(r);
+}
+
+#ifdef WITH_SOCKET
+int on_sys_enter(struct raw_args *ctx)
+{
+	u64 nr = ctx->arg[1], id;
+	u32 kind = call_kind(nr), tid;
+	struct exchange_key key = {};
+	struct pt_regs r;
+	struct thread *t;
+
+	if (!kind)
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	tid = id;
+	if (kind == CALL_POLL) {
+		t = threads.lookup(&tid);
+		if (t)
+			t->poll_entered = bpf_ktime_get_ns();
+		return 0;
+	}
+	if (read_kernel(&r, sizeof(r), (void *)ctx->arg[0]) || !REGS_NATIVE(&r))
+		return 0;
+	key.conn = (u32)call_fd(nr, &r);
+	key.tgid = id >> 32;
+	key.layer = LAYER_SOCKET;
+	if (kind == CALL_CLOSE) {
+		if (nr != SYS_close && nr != SYS_connect) {
+			if (nr == SYS_close_range) {
+				u64 fd = REGS_ARG0(&r), last = REGS_ARG1(&r);
+
+				if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
+					return 0;
+				for (u32 i = 0; i < 8; i++) {
+					if (fd + i > last)
+						break;
+					key.conn = (u32)(fd + i);
+					exchange_end(ctx, &key);
+				}
+				return 0;
+			}
+			if (REGS_ARG0(&r) == REGS_ARG1(&r))
+				return 0;
+			key.conn = (u32)REGS_ARG1(&r); /* dup2 closes its target */
+		}
+		exchange_end(ctx, &key);
+		if (nr == SYS_connect) {
+			u32 one = 1;
+
+			sockets.update(&key, &one);
+		} else {
+			sockets.delete(&key);
+		}
+		return 0;
+	}
+	t = threads.lookup(&tid);
+	if (t && inside_tls(t, REGS_SP(&r), (s32)key.conn))
+		return 0;
+	if (!exchanges.lookup(&key)) {
+		struct bytes b = {};
+
+		if (kind != CALL_SEND)
+			return 0;
+		call_start(nr, &r, &b);
+		if (!begins_request(first_bytes(&b), b.n) || !process_wanted(key.tgid))
+			return 0;
+	}
+	t = thread_get(tid);
+	if (t)
+		t->entered = bpf_ktime_get_ns();
+	return 0;
+}
+
+int on_sys_exit(struct raw_args *ctx)
+{
+	s64 ret = ctx->arg[1];
+	struct exchange_key key = {};
+	struct bytes *b;
+	u64 id, entered = 0, polled = 0;
+	struct pt_regs r;
+	struct thread *t;
+	u32 kind, tid, nr = 0;
+
+	read_kernel(&nr, sizeof(nr), (void *)(ctx->arg[0] + SYSCALL_NR_OFFSET));
+	kind = call_kind(nr);
+	if (!kind || kind == CALL_CLOSE)
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	tid = id;
+	t = threads.lookup(&tid);
+	if (kind == CALL_POLL) {
+		if (t && t->poll_entered) {
+			t->polled += bpf_ktime_get_ns() - t->poll_entered;
+			t->poll_entered = 0;
+		}
+		return 0;
+	}
+	if (read_kernel(&r, sizeof(r), (void *)ctx->arg[0]) || !REGS_NATIVE(&r))
+		return 0;
+	key.conn = (u32)call_fd(nr, &r);
+	key.tgid = id >> 32;
+	key.layer = LAYER_SOCKET;
+	if (t) {
+		if (inside_tls(t, REGS_SP(&r), (s32)key.conn))
+			return 0;
+		entered = t->entered;
+		t->entered = 0;
+		polled = t->polled;
+	}
+	if (kind == CALL_UNSEEN) {
+		if (ret > 0)
+			exchange_send_unseen(&key, ret, entered);
+		return 0;
+	}
+	if (kind == CALL_SEND) {
+		if (ret <= 0)
+			return 0;
+		b = call_bytes(nr, &r, ret);
+		if (!b || (!exchanges.lookup(&key) &&
+			   (!begins_request(first_bytes(b), b->n) || !process_wanted(key.tgid))))
+			return 0;
+		exchange_send(ctx, &key, b, entered, -1, proof(nr));
+		return 0;
+	}
+	if (!exchanges.lookup(&key))
+		return 0;
+	if (nr == SYS_recvfrom && (REGS_ARG3(&r) & MSG_PEEK_FLAG))
+		return 0;
+	if (nr == SYS_recvmsg && (REGS_ARG2(&r) & MSG_PEEK_FLAG))
+		return 0;
+	if (ret < 0) {
+		if (t && entered)
+			t->polled += bpf_ktime_get_ns() - entered;
+		exchange_drained(&key);
+		return 0;
+	}
+	b = call_bytes(nr, &r, ret);
+	if (b)
+		exchange_receive(ctx, &key, b, entered, polled, -1, proof(nr));
+	return 0;
+}
+#endif
+
+/* --- processes ----------------------------------------------------------- */
+
+static __always_inline void process_event(void *ctx, u32 kind, u32 tgid)
+{
+	struct event_process event = {};
+
+	if (!processes.lookup(&tgid))
+		return;
+	event.kind = kind;
+	event.tgid = tgid;
+	event.time = bpf_ktime_get_ns();
+	if (events.perf_submit(ctx, &event, sizeof(event)))
+		count(COUNT_LOST);
+}
+
+int on_process_exit(struct raw_args *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 tid = id, tgid = id >> 32;
+
+	threads.delete(&tid);
+	if (tid != tgid)
+		return 0;
+	process_event(ctx, EVENT_EXIT, tgid);
+#ifdef TREE
+	tree.delete(&tgid);
+#endif
+	return 0;
+}
+
+int on_process_exec(struct raw_args *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid();
+	u32 tid = id;
+
+	threads.delete(&tid);
+	process_event(ctx, EVENT_EXEC, id >> 32);
+	return 0;
+}
+
+#ifdef TREE
+/* Offsets come from the tracepoint's format file: they change between kernels. */
+int on_process_fork(void *ctx)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32, child = 0, one = 1;
+
+	if (!tree.lookup(&tgid))
+		return 0;
+	read_kernel(&child, sizeof(child), (void *)((u64)ctx + FORK_CHILD_OFFSET));
+	tree.update(&child, &one);
+	return 0;
+}
+#endif

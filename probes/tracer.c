@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tracer.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FDS_MAX 256
+
+/* Not in the headers of Debian 12: linux/bpf.h of 6.6. */
+#define TYPE_UPROBE_MULTI 48
+#define FLAG_UPROBE_MULTI_RETURN 1
+
+struct tracer {
+	struct object object; /* the code is not kept */
+	int map[OBJECT_MAPS];
+	int program[OBJECT_PROGRAMS];
+	bool is_uprobe[OBJECT_PROGRAMS];
+	bool multi; /* uprobe links instead of perf events */
+	int attached[FDS_MAX];
+	size_t n_attached;
+	struct perf_buffer *buffer;
+	int exchanges, more, counts, tree;
+	int n_cpus;
+	/* during tracer_drain() */
+	void (*take)(void *ctx, const void *data, size_t size);
+	void *take_ctx;
+	int taken;
+};
+
+/* Programs by the first letters of their name: what they are attached to. */
+static const struct program_kind {
+	const char *prefix;
+	enum bpf_prog_type type;
+	bool uprobe;
+} kinds[] = {
+	{"tls_", BPF_PROG_TYPE_KPROBE, true},
+	{"on_process_fork", BPF_PROG_TYPE_TRACEPOINT, false},
+	{"on_", BPF_PROG_TYPE_RAW_TRACEPOINT, false},
+};
+
+static const struct program_kind *kind_of(const char *name)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(name, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+static int load_program(struct tracer *t, const struct object *o, size_t i, bool multi)
+{
+	const struct object_program *p = &o->program[i];
+	const struct program_kind *kind = kind_of(p->name);
+	struct bpf_insn *code;
+	int fd;
+
+	if (!kind)
+		return -EINVAL;
+	code = malloc(p->size);
+	if (!code)
+		return -ENOMEM;
+	memcpy(code, o->code + p->offset, p->size);
+	for (size_t k = 0; k < p->size / sizeof(*code); k++) {
+		if (code[k].code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		if (code[k].src_reg == BPF_PSEUDO_MAP_FD)
+			code[k].imm = t->map[code[k].imm];
+		k++;
+	}
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	if (kind->uprobe && multi)
+		opts.expected_attach_type = TYPE_UPROBE_MULTI;
+	fd = bpf_prog_load(kind->type, p->name, "GPL", code, p->size / sizeof(*code), &opts);
+	free(code);
+	t->is_uprobe[i] = kind->uprobe;
+	t->program[i] = fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int multi_link(int program, const char *path, const struct probe_point *point)
+{
+	/* union bpf_attr, link_create with uprobe_multi, as of Linux 6.6 */
+	struct {
+		uint32_t prog_fd, target_fd, attach_type, flags;
+		uint64_t path, offsets, ref_ctr_offsets, cookies;
+		uint32_t count, multi_flags, pid, pad;
+	} attr;
+	uint64_t offset = point->offset;
+	int fd;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_fd = (uint32_t)program;
+	attr.attach_type = TYPE_UPROBE_MULTI;
+	attr.path = (uint64_t)(uintptr_t)path;
+	attr.offsets = (uint64_t)(uintptr_t)&offset;
+	attr.count = 1;
+	attr.multi_flags = point->is_return ? FLAG_UPROBE_MULTI_RETURN : 0;
+	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Whether this kernel has uprobe links: tried on our own first instruction,
+ * not concluded from a version. */
+static bool have_multi(void)
+{
+	struct bpf_insn nothing[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = TYPE_UPROBE_MULTI);
+	struct probe_point no_such = {.offset = ~0ULL >> 1};
+	int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "s3slower_try", "GPL", nothing, 2, &opts);
+	int err;
+
+	if (program < 0)
+		return false;
+	/* A path that is no file is refused only by kernels that look at it. */
+	err = multi_link(program, "/dev/null", &no_such);
+	if (err >= 0)
+		close(err);
+	close(program);
+	return err == -EBADF; /* "not a regular file"; older ones say EINVAL before */
+}
+
+static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_header *header)
+{
+	struct tracer *t = ctx;
+	/* struct perf_event_sample of PERF_SAMPLE_RAW: header, u32 size, data */
+	uint32_t size;
+	static __thread union {
+		uint64_t align;
+		char bytes[sizeof(struct exchange) + 64];
+	} copy;
+
+	(void)cpu;
+	if (header->type != PERF_RECORD_SAMPLE || header->size < sizeof(*header) + sizeof(size))
+		return LIBBPF_PERF_EVENT_CONT;
+	memcpy(&size, header + 1, sizeof(size));
+	if (size > header->size - sizeof(*header) - sizeof(size))
+		return LIBBPF_PERF_EVENT_CONT;
+	if (size > sizeof(copy))
+		size = sizeof(copy);
+	/* Samples lie 4 bytes off an 8-byte boundary. */
+	memcpy(copy.bytes, (char *)(header + 1) + sizeof(size), size);
+	t->take(t->take_ctx, copy.bytes, size);
+	t->taken++;
+	return LIBBPF_PERF_EVENT_CONT;
+}
+
+static int open_buffer(struct tracer *t, unsigned pages)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_RAW,
+		.sample_period = 1,
+		/* The reader looks every few milliseconds anyway: it is woken only
+		 * when much has gathered, because a wake-up costs the traced
+		 * program more than everything else here. */
+		.wakeup_events = 64,
+	};
+	int map = object_find_map(&t->object, "events");
+
+	if (map < 0)
+		return map;
+	t->buffer = perf_buffer__new_raw(t->map[map], pages, &attr, on_record, t, NULL);
+	return t->buffer ? 0 : -errno;
+}
+
+static int map_fd(const struct tracer *t, const char *name)
+{
+	int i = object_find_map(&t->object, name);
+
+	return i < 0 ? i : t->map[i];
+}
+
+static int create_maps(struct tracer *t, const struct object *o)
+{
+	for (uint32_t i = 0; i < o->n_maps; i++) {
+		const struct object_map *m = &o->map[i];
+		/* libbcc sizes the array of perf buffers by the CPUs it sees */
+		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
+
+		t->map[i] = bpf_map_create((enum bpf_map_type)m->type, m->name, m->key_size,
+					   m->value_size, m->max_entries, &opts);
+		if (t->map[i] < 0)
+			return t->map[i];
+	}
+	return 0;
+}
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level, (void)format, (void)args;
+	return 0;
+}
+
+struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *message, size_t size)
+{
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	struct tracer *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t) {
+		snprintf(message, size, "out of memory");
+		return NULL;
+	}
+	libbpf_set_print(quiet);
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* for kernels before 5.11; elsewhere not needed */
+	t->object = *o;
+	t->object.code = NULL;
+	for (int i = 0; i < OBJECT_MAPS; i++)
+		t->map[i] = -1;
+	for (int i = 0; i < OBJECT_PROGRAMS; i++)
+		t->program[i] = -1;
+	t->n_cpus = libbpf_num_possible_cpus();
+	err = create_maps(t, o);
+	if (err) {
+		if (err == -EPERM)
+			snprintf(message, size,
+				 "this kernel refuses BPF to us; run as root, or with CAP_BPF and "
+				 "CAP_PERFMON");
+		else
+			snprintf(message, size, "cannot create BPF maps: %s", strerror(-err));
+		goto fail;
+	}
+	t->exchanges = map_fd(t, "exchanges");
+	t->more = map_fd(t, "more");
+	t->counts = map_fd(t, "counts");
+	t->tree = map_fd(t, "tree");
+	t->multi = have_multi();
+	for (uint32_t i = 0; i < o->n_programs; i++) {
+		err = load_program(t, o, i, t->multi);
+		if (err) {
+			snprintf(message, size, "the kernel refuses the program %s: %s",
+				 o->program[i].name, strerror(-err));
+			goto fail;
+		}
+	}
+	err = open_buffer(t, perf_pages);
+	if (err) {
+		snprintf(message, size, "cannot open the perf buffers: %s; try a smaller --perf-pages",
+			 strerror(-err));
+		goto fail;
+	}
+	return t;
+fail:
+	tracer_free(t);
+	return NULL;
+}
+
+void tracer_free(struct tracer *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n_attached; i++)
+		close(t->attached[i]);
+	perf_buffer__free(t->buffer);
+	for (int i = 0; i < OBJECT_PROGRAMS; i++)
+		if (t->program[i] >= 0)
+			close(t->program[i]);
+	for (int i = 0; i < OBJECT_MAPS; i++)
+		if (t->map[i] >= 0)
+			close(t->map[i]);
+	free(t);
+}
+
+static int keep(struct tracer *t, int fd)
+{
+	if (fd < 0)
+		return fd;
+	if (t->n_attached == FDS_MAX) {
+		close(fd);
+		return -E2BIG;
+	}
+	t->attached[t->n_attached++] = fd;
+	return 0;
+}
+
+static int program_fd(const struct tracer *t, const char *name)
+{
+	int i = object_find_program(&t->object, name);
+
+	return i < 0 ? i : t->program[i];
+}
+
+/* A number from a sysfs file ("9", or "config:0" for a bit). */
+static int sysfs_number(const char *path)
+{
+	char text[32];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return -EIO;
+	text[n] = '\0';
+	return atoi(strncmp(text, "config:", 7) == 0 ? text + 7 : text);
+}
+
+/* A perf event with a program on it, enabled. The descriptor or -errno. */
+static int perf_attach(struct perf_event_attr *attr, int program)
+{
+	int fd, err;
+
+	attr->size = sizeof(*attr);
+	attr->sample_period = 1;
+	attr->wakeup_events = 1;
+	fd = (int)syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int perf_uprobe(int program, const char *path, const struct probe_point *point)
+{
+	int type = sysfs_number("/sys/bus/event_source/devices/uprobe/type");
+	int bit = sysfs_number("/sys/bus/event_source/devices/uprobe/format/retprobe");
+	struct perf_event_attr attr = {0};
+
+	if (type < 0 || bit < 0)
+		return -EOPNOTSUPP;
+	attr.type = (uint32_t)type;
+	attr.config = point->is_return ? 1ULL << bit : 0;
+	attr.uprobe_path = (uint64_t)(uintptr_t)path;
+	attr.probe_offset = point->offset;
+	return perf_attach(&attr, program);
+}
+
+int tracer_attach_points(struct tracer *t, const char *path, const struct probe_point *points,
+			 size_t n)
+{
+	/* Returns first: a call entered before its entry probe is in place has
+	 * nothing to match, while the other order would leave calls open. */
+	for (int returns = 1; returns >= 0; returns--) {
+		for (size_t i = 0; i < n; i++) {
+			int program, err;
+
+			if ((int)points[i].is_return != returns)
+				continue;
+			program = program_fd(t, points[i].program);
+			if (program < 0)
+				return program;
+			err = keep(t, t->multi ? multi_link(program, path, &points[i])
+					       : perf_uprobe(program, path, &points[i]));
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
+{
+	int program = program_fd(t, name), fd;
+
+	if (program < 0)
+		return program;
+	fd = bpf_raw_tracepoint_open(tracepoint, program);
+	return keep(t, fd < 0 ? -errno : fd);
+}
+
+int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = id};
+	int program = program_fd(t, name);
+
+	return program < 0 ? program : keep(t, perf_attach(&attr, program));
+}
+
+int tracer_fd(const struct tracer *t)
+{
+	return perf_buffer__epoll_fd(t->buffer);
+}
+
+int tracer_drain(struct tracer *t, void (*take)(void *ctx, const void *data, size_t size),
+		 void *ctx)
+{
+	int err;
+
+	t->take = take;
+	t->take_ctx = ctx;
+	t->taken = 0;
+	err = perf_buffer__consume(t->buffer);
+	return err < 0 ? err : t->taken;
+}
+
+int tracer_lookup(struct tracer *t, const struct exchange_key *key, struct exchange *out)
+{
+	struct exchange_slot slot, again;
+
+	if (bpf_map_lookup_elem(t->exchanges, key, &slot))
+		return -errno;
+	/* Programs write while we copy: two equal copies are a whole one. */
+	for (int i = 0; i < 8; i++) {
+		if (bpf_map_lookup_elem(t->exchanges, key, &again))
+			return -errno;
+		if (memcmp(&slot, &again, sizeof(slot)) == 0)
+			break;
+		slot = again;
+	}
+	*out = slot.exchange;
+	return 0;
+}
+
+int tracer_remove(struct tracer *t, const struct exchange_key *key)
+{
+	return bpf_map_delete_elem(t->exchanges, key) ? -errno : 0;
+}
+
+int tracer_next_key(struct tracer *t, const struct exchange_key *last, struct exchange_key *next)
+{
+	return bpf_map_get_next_key(t->exchanges, last, next) ? -errno : 0;
+}
+
+long tracer_more(struct tracer *t, const struct exchange *exchange, void *to, size_t size)
+{
+	static struct exchange_more more;
+	size_t n = exchange->more_len;
+
+	if (bpf_map_lookup_elem(t->more, &exchange->id, &more))
+		return -errno;
+	if (n > size)
+		n = size;
+	if (n > EXCHANGE_MORE_CAP)
+		n = EXCHANGE_MORE_CAP;
+	memcpy(to, more.bytes, n);
+	return (long)n;
+}
+
+uint64_t tracer_count(struct tracer *t, unsigned what)
+{
+	uint64_t sum = 0, *values = calloc((size_t)t->n_cpus, sizeof(*values));
+	uint32_t key = what;
+
+	if (values && bpf_map_lookup_elem(t->counts, &key, values) == 0)
+		for (int i = 0; i < t->n_cpus; i++)
+			sum += values[i];
+	free(values);
+	return sum;
+}
+
+int tracer_follow(struct tracer *t, uint32_t tgid)
+{
+	uint32_t one = 1;
+
+	return bpf_map_update_elem(t->tree, &tgid, &one, BPF_ANY) ? -errno : 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel side, opaque: load the compiled programs, attach them, hand over
+ * the events, look records up. Everything attached goes away with the
+ * process, however it dies: links and events are file descriptors.
+ */
+#ifndef S3SLOWER_TRACER_H
+#define S3SLOWER_TRACER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "exchange.h"
+#include "object.h"
+#include "probe.h"
+
+struct tracer;
+
+/* Creates the maps and loads the programs. NULL on failure, with one sentence
+ * in message. object may be freed afterwards. */
+struct tracer *tracer_load(const struct object *object, unsigned perf_pages, char *message,
+			   size_t size);
+/* Detaches and frees everything. */
+void tracer_free(struct tracer *tracer);
+
+/* Attach by program name. All return 0 or -errno; a program that was compiled
+ * out is -ENOENT. path is a file; offsets are file offsets. */
+int tracer_attach_points(struct tracer *tracer, const char *path, const struct probe_point *points,
+			 size_t n);
+int tracer_attach_raw(struct tracer *tracer, const char *program, const char *tracepoint);
+int tracer_attach_tracepoint(struct tracer *tracer, const char *program, uint64_t id);
+
+/* Readable when events are waiting. */
+int tracer_fd(const struct tracer *tracer);
+
+/* Hands every waiting event to take(), in no particular order across CPUs. data
+ * is valid, and 8-byte aligned, during the call only. Returns the number of
+ * events, or -errno. */
+int tracer_drain(struct tracer *tracer, void (*take)(void *ctx, const void *data, size_t size),
+		 void *ctx);
+
+/* Copies the record of a connection; -ENOENT when it is gone. A record that
+ * changes while it is copied is read again. */
+int tracer_lookup(struct tracer *tracer, const struct exchange_key *key, struct exchange *out);
+int tracer_remove(struct tracer *tracer, const struct exchange_key *key);
+
+/* Walks the keys: *key is the last one seen (NULL for the first) and receives
+ * the next. 0, or -ENOENT at the end. */
+int tracer_next_key(struct tracer *tracer, const struct exchange_key *last,
+		    struct exchange_key *next);
+
+/* The rest of a long request head. Returns bytes stored, or -ENOENT. */
+long tracer_more(struct tracer *tracer, const struct exchange *exchange, void *to, size_t size);
+
+/* Sums a counter (COUNT_*) over the CPUs. */
+uint64_t tracer_count(struct tracer *tracer, unsigned what);
+
+/* Restricts tracing to a process and its children (programs built with TREE). */
+int tracer_follow(struct tracer *tracer, uint32_t tgid);
+
+#endif

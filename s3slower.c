@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * s3slower shows every S3 request of this machine, seen from the client's
+ * side: which operation on which bucket and key, how long, and where the time
+ * went.
+ *
+ * settings -> BPF text and macros -> compile -> attach -> loop -> sinks. In the
+ * kernel one record follows each connection (probes/exchange.bpf.h). A snapshot
+ * of it arrives when the response begins; most are whole by then. The few that
+ * are not are looked up again until they are (follow_up), and what ends early
+ * is told by the kernel (a connection that moves on) or found out here (a
+ * process that dies). A snapshot becomes a row in parsers/request.c, a filter
+ * judges it, a sink prints it. Start reading main().
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "output/sink.h"
+#include "output/summary.h"
+#include "parsers/event.h"
+#include "parsers/filter.h"
+#include "parsers/inflight.h"
+#include "parsers/request.h"
+#include "parsers/settings.h"
+#include "probes/command.h"
+#include "probes/compile.h"
+#include "probes/headers.h"
+#include "probes/library.h"
+#include "probes/tracefs.h"
+#include "probes/tracer.h"
+
+#define TICK_MS 50	   /* how often the buffers are drained when nobody wakes us */
+#define INFLIGHT_MAX 4096  /* exchanges whose end we wait for */
+#define BATCH_MAX 4096	   /* events sorted together */
+#define DYING_MAX 256	   /* processes whose exit we wait for */
+#define PIPELINED_MAX 8	   /* rows of one exchange */
+
+struct dying {
+	uint32_t tgid;
+	uint64_t time;
+};
+
+struct run {
+	struct settings settings;
+	struct tracer *tracer;
+	struct output output;
+	struct summary *summary;
+	struct counters counters;
+	struct inflight *inflight;
+	struct request_context context;
+	struct request rows[PIPELINED_MAX];
+	struct event *batch;
+	size_t n_batch, batch_size;
+	struct dying dying[DYING_MAX];
+	size_t n_dying;
+	uint64_t removed; /* records deleted from here */
+	bool stop;
+	bool output_said;
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+/* --- an exchange becomes rows -------------------------------------------- */
+
+static void show(struct run *run, const struct request *row)
+{
+	int err;
+
+	if (run->stop)
+		return;
+	if (!row->is_s3 && !run->settings.all_http) {
+		run->counters.not_s3++;
+		return;
+	}
+	if (!filter_match(&run->settings, row)) {
+		run->counters.filtered++;
+		return;
+	}
+	err = sink_emit(&run->output, row);
+	if (err == -EPIPE) {
+		run->stop = true; /* the reader has seen enough */
+		return;
+	}
+	if (err) {
+		run->counters.output_errors++;
+		if (!run->output_said)
+			fprintf(stderr, "s3slower: cannot write a row: %s; tracing goes on\n",
+				strerror(-err));
+		run->output_said = true;
+		return;
+	}
+	run->counters.shown++;
+	run->counters.truncated += row->truncated;
+	summary_add(run->summary, row);
+	if (run->settings.count && run->counters.shown == run->settings.count)
+		run->stop = true;
+}
+
+/* Bytes written to a descriptor that nobody has seen act as a socket: it is one
+ * if it answers like one, or if the process's own table says so. */
+static bool is_connection(const struct exchange *e)
+{
+	char path[64], target[32];
+	ssize_t n;
+
+	if (e->key.layer != LAYER_SOCKET || (e->flags & EXCHANGE_SOCKET_PROVEN) || e->received)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", e->key.tgid, e->fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	return n > 7 && strncmp(target, "socket:", 7) == 0;
+}
+
+/* Shows the exchange if it is whole, or if final says that this is all there
+ * will be; otherwise keeps it in flight. */
+static void feed(struct run *run, const struct exchange *e, bool final)
+{
+	static char more[EXCHANGE_MORE_CAP];
+	struct slice rest = SLICE_NONE;
+	struct exchange evicted;
+	int n;
+
+	if (e->flags & EXCHANGE_MORE) {
+		long got = tracer_more(run->tracer, e, more, sizeof(more));
+
+		if (got > 0)
+			rest = (struct slice){more, (size_t)got};
+	}
+	n = request_build(e, rest, &run->context, final, run->rows, PIPELINED_MAX);
+	if (run->rows[0].state == REQUEST_OPEN) {
+		if (inflight_put(run->inflight, e, &evicted) == 1) {
+			run->counters.evicted++;
+			feed(run, &evicted, true);
+		}
+		return;
+	}
+	inflight_remove(run->inflight, e->id);
+	if (run->rows[0].state == REQUEST_NOT_HTTP || !is_connection(e))
+		return;
+	for (int i = 0; i < n; i++)
+		show(run, &run->rows[i]);
+}
+
+/* A record that will not change any more. */
+static void finish(struct run *run, struct exchange *e, uint64_t time)
+{
+	if (event_check(e) || (e->flags & EXCHANGE_ENDED))
+		return;
+	/* Reported before and not in flight: shown before. */
+	if (e->reports && !inflight_find(run->inflight, e->id))
+		return;
+	e->t_end = time;
+	feed(run, e, true);
+}
+
+/* --- events --------------------------------------------------------------- */
+
+static void take_event(void *ctx, const void *data, size_t size)
+{
+	struct run *run = ctx;
+
+	if (run->n_batch == run->batch_size) {
+		size_t n = run->batch_size ? run->batch_size * 2 : 64;
+		struct event *grown = n > BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
+
+		if (!grown) {
+			run->counters.lost++;
+			return;
+		}
+		run->batch = grown;
+		run->batch_size = n;
+	}
+	if (event_decode(data, size, &run->batch[run->n_batch]) == 0)
+		run->n_batch++;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct event *const *x = a, *const *y = b;
+
+	return ((*x)->time > (*y)->time) - ((*x)->time < (*y)->time);
+}
+
+static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls_only)
+{
+	struct exchange_key key, next;
+	struct exchange e;
+	int more = tracer_next_key(run->tracer, NULL, &next);
+
+	while (more == 0) {
+		key = next;
+		more = tracer_next_key(run->tracer, &key, &next);
+		if (key.tgid != tgid || (tls_only && key.layer == LAYER_SOCKET))
+			continue;
+		if (tracer_lookup(run->tracer, &key, &e) == 0) {
+			bool ended = e.flags & EXCHANGE_ENDED;
+
+			e.t_end = time;
+			if (!ended && (!e.reports || inflight_find(run->inflight, e.id)) &&
+			    event_check(&e) == 0) {
+				e.flags |= EXCHANGE_ENDED;
+				feed(run, &e, true);
+			}
+		}
+		if (tracer_remove(run->tracer, &key) == 0)
+			run->removed++;
+	}
+}
+
+static void handle(struct run *run, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_EXCHANGE:
+		/* Told before, and no longer in flight: shown already. */
+		if (event->exchange.reports &&
+		    !inflight_find(run->inflight, event->exchange.id))
+			return;
+		feed(run, &event->exchange, event->exchange.flags & EXCHANGE_ENDED);
+		return;
+	case EVENT_EXEC:
+		process_gone(run, event->tgid, event->time, true);
+		return;
+	case EVENT_EXIT:
+		if (run->n_dying < DYING_MAX)
+			run->dying[run->n_dying++] = (struct dying){event->tgid, event->time};
+		return;
+	}
+}
+
+/* Events of one drain, in the order in which they were sent: across CPUs the
+ * buffers are only in order each for itself. */
+static void drain(struct run *run)
+{
+	const struct event **order;
+
+	run->n_batch = 0;
+	tracer_drain(run->tracer, take_event, run);
+	if (run->n_batch == 0)
+		return;
+	order = malloc(run->n_batch * sizeof(*order));
+	if (!order) {
+		run->counters.lost += run->n_batch;
+		return;
+	}
+	for (size_t i = 0; i < run->n_batch; i++)
+		order[i] = &run->batch[i];
+	qsort(order, run->n_batch, sizeof(*order), by_time);
+	for (size_t i = 0; i < run->n_batch && !run->stop; i++)
+		handle(run, order[i]);
+	free(order);
+}
+
+/* Looks the unfinished ones up: has the rest of the response come? */
+static void follow_up(struct run *run)
+{
+	struct exchange e;
+
+	for (size_t i = inflight_count(run->inflight); i-- > 0;) {
+		struct exchange *open = inflight_at(run->inflight, i);
+		int err = tracer_lookup(run->tracer, &open->key, &e);
+
+		if (err == 0 && e.id == open->id && event_check(&e) == 0) {
+			if (e.changes != open->changes)
+				feed(run, &e, false);
+			continue;
+		}
+		/* Gone, with nothing new since the last snapshot - or its last
+		 * event is still on its way: give it one more drain. */
+		if (inflight_missed(run->inflight, i) < 2)
+			continue;
+		e = *open;
+		e.flags |= EXCHANGE_ENDED;
+		feed(run, &e, true);
+	}
+}
+
+/* Whether nothing of the process is left that could still use a connection. */
+static bool is_gone(uint32_t tgid)
+{
+	struct dirent *entry;
+	bool others = false;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
+	tasks = opendir(path);
+	if (!tasks)
+		return true;
+	while ((entry = readdir(tasks)))
+		if (entry->d_name[0] != '.' && (uint32_t)atol(entry->d_name) != tgid)
+			others = true;
+	closedir(tasks);
+	return !others;
+}
+
+static void bury(struct run *run, bool all)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < run->n_dying; i++) {
+		if (all || is_gone(run->dying[i].tgid))
+			process_gone(run, run->dying[i].tgid, run->dying[i].time, false);
+		else
+			run->dying[kept++] = run->dying[i];
+	}
+	run->n_dying = kept;
+}
+
+/* Tracing stops while these are under way: their end was not seen. */
+static void flush_unfinished(struct run *run)
+{
+	uint64_t time = now_ns(CLOCK_MONOTONIC);
+	struct exchange_key key, next;
+	struct exchange e;
+	int more = tracer_next_key(run->tracer, NULL, &next);
+
+	while (more == 0 && !run->stop) {
+		key = next;
+		more = tracer_next_key(run->tracer, &key, &next);
+		if (tracer_lookup(run->tracer, &key, &e) == 0)
+			finish(run, &e, time);
+	}
+	while (inflight_count(run->inflight) && !run->stop) {
+		e = *inflight_at(run->inflight, 0);
+		feed(run, &e, true);
+	}
+}
+
+static void count_kernel_side(struct run *run)
+{
+	struct tracer *t = run->tracer;
+	struct exchange_key key, next;
+	uint64_t live = 0, gone;
+	int more = tracer_next_key(t, NULL, &next);
+
+	while (more == 0) {
+		live++;
+		key = next;
+		more = tracer_next_key(t, &key, &next);
+	}
+	gone = tracer_count(t, COUNT_REMOVED) + run->removed + live;
+	if (tracer_count(t, COUNT_INSERTED) > gone)
+		run->counters.evicted += tracer_count(t, COUNT_INSERTED) - gone;
+	run->counters.unfollowed =
+		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
+}
+
+/* --- the loop -------------------------------------------------------------- */
+
+static int signals_fd(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Returns the exit status. */
+static int loop(struct run *run, int signals, struct command *command)
+{
+	uint64_t until = run->settings.duration_s > 0
+				 ? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
+				 : 0;
+	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0}, {signals, POLLIN, 0}};
+	struct signalfd_siginfo info;
+	int status = 0, interrupts = 0;
+
+	while (!run->stop) {
+		poll(fds, 2, TICK_MS);
+		drain(run);
+		follow_up(run);
+		bury(run, false);
+		run->counters.lost = tracer_count(run->tracer, COUNT_LOST);
+		if (sink_flush(&run->output) == -EPIPE)
+			run->stop = true;
+		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo == SIGCHLD)
+				continue;
+			/* A terminal tells the command as well: let it end first. */
+			if (command && ++interrupts == 1 && info.ssi_signo == SIGINT)
+				continue;
+			if (command && info.ssi_signo == SIGTERM)
+				kill(command->pid, SIGTERM);
+			run->stop = true;
+		}
+		if (until && now_ns(CLOCK_MONOTONIC) >= until)
+			run->stop = true;
+		if (command && (status = command_status(command)) != -EAGAIN)
+			break;
+	}
+	if (status < 0)
+		status = 0;
+	/* What was captured until now is shown; -n and a closed pipe stay final. */
+	if (!run->settings.count || run->counters.shown < run->settings.count) {
+		run->stop = false;
+		drain(run);
+		bury(run, true);
+		drain(run);
+		follow_up(run);
+		flush_unfinished(run);
+	}
+	return status;
+}
+
+/* --- life cycle ------------------------------------------------------------ */
+
+struct program {
+	struct filter_flags filter;
+	char own[8][64];
+	const char *flags[COMPILE_FLAGS_MAX];
+	size_t n;
+	struct library_list libraries;
+	struct compile_target *targets;
+	struct object object;
+};
+
+static void flag(struct program *p, const char *text)
+{
+	if (p->n < COMPILE_FLAGS_MAX)
+		p->flags[p->n++] = text;
+}
+
+static int specialise(struct program *p, const struct settings *settings, char *message,
+		      size_t size)
+{
+	struct tracefs_event fork_event;
+	int err = filter_macros(settings, &p->filter);
+
+	if (err) {
+		snprintf(message, size, "too many values for one filter; list fewer");
+		return err;
+	}
+	for (size_t i = 0; i < p->filter.n; i++)
+		flag(p, p->filter.flag[i]);
+	flag(p, "-Werror=implicit-function-declaration");
+	snprintf(p->own[0], sizeof(p->own[0]), "-DMAX_EXCHANGES=%llu",
+		 (unsigned long long)settings->max_connections);
+	flag(p, p->own[0]);
+	if (settings->modes & MODE_HTTP)
+		flag(p, "-DWITH_SOCKET");
+	if (settings->modes & MODE_OPENSSL)
+		flag(p, "-DWITH_OPENSSL");
+	if (settings->command) {
+		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
+		if (err) {
+			snprintf(message, size,
+				 "following a command needs tracefs, which this kernel does not "
+				 "offer; trace with -p instead");
+			return err;
+		}
+		snprintf(p->own[1], sizeof(p->own[1]), "-DFORK_CHILD_OFFSET=%d",
+			 fork_event.field_offset);
+		flag(p, "-DTREE");
+		flag(p, p->own[1]);
+	}
+	return 0;
+}
+
+static int build(struct program *p, const struct settings *settings, char *message, size_t size)
+{
+	int err = specialise(p, settings, message, size);
+
+	if (err)
+		return err;
+	if (settings->modes & MODE_OPENSSL)
+		library_scan(&p->libraries, &probe_libraries[0]);
+	p->targets = calloc(p->libraries.n + 1, sizeof(*p->targets));
+	if (!p->targets) {
+		snprintf(message, size, "out of memory");
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < p->libraries.n; i++) {
+		p->targets[i].library = p->libraries.file[i].library;
+		p->targets[i].path = p->libraries.file[i].path;
+	}
+	return compile(embedded_text, p->flags, p->n, &p->object, p->targets, p->libraries.n,
+		       message, size);
+}
+
+/* --ebpf: what would be loaded. */
+static int print_program(const struct program *p)
+{
+	char use[COMPILE_USES_MAX][COMPILE_USE_SIZE];
+	size_t n = compile_uses(p->targets, p->libraries.n, use);
+
+	for (size_t i = 0; i < p->n; i++)
+		printf("// %s\n", p->flags[i]);
+	for (size_t i = 0; i < n; i++)
+		printf("// %s\n", use[i]);
+	for (size_t i = 0; i < p->libraries.n; i++)
+		for (int k = 0; k < p->targets[i].n_points; k++)
+			printf("// %s %s+%#llx %s\n", p->targets[i].point[k].program,
+			       p->targets[i].path,
+			       (unsigned long long)p->targets[i].point[k].offset,
+			       p->targets[i].point[k].is_return ? "return" : "entry");
+	fputs(embedded_text, stdout);
+	return fflush(stdout) ? 1 : 0;
+}
+
+static const struct attachment {
+	const char *program, *tracepoint;
+	unsigned modes;
+} attachments[] = {
+	{"on_process_exit", "sched_process_exit", MODE_AUTO},
+	{"on_process_exec", "sched_process_exec", MODE_AUTO},
+	{"on_sys_exit", "sys_exit", MODE_HTTP},
+	{"on_sys_enter", "sys_enter", MODE_HTTP},
+};
+
+static int attach(struct run *run, const struct program *p, char *message, size_t size)
+{
+	struct tracefs_event fork_event;
+	size_t probed = 0;
+	int err;
+
+	if (run->settings.command) {
+		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
+		if (!err)
+			err = tracer_attach_tracepoint(run->tracer, "on_process_fork", fork_event.id);
+		if (err) {
+			snprintf(message, size, "cannot follow a command's children: %s",
+				 strerror(-err));
+			return err;
+		}
+	}
+	for (size_t i = 0; i < sizeof(attachments) / sizeof(attachments[0]); i++) {
+		const struct attachment *a = &attachments[i];
+
+		if (!(run->settings.modes & a->modes))
+			continue;
+		err = tracer_attach_raw(run->tracer, a->program, a->tracepoint);
+		if (err) {
+			snprintf(message, size, "cannot attach to the tracepoint %s: %s",
+				 a->tracepoint, strerror(-err));
+			return err;
+		}
+	}
+	for (size_t i = 0; i < p->libraries.n; i++) {
+		if (p->targets[i].n_points <= 0)
+			continue;
+		err = tracer_attach_points(run->tracer, p->targets[i].path, p->targets[i].point,
+					   (size_t)p->targets[i].n_points);
+		if (err)
+			fprintf(stderr, "s3slower: cannot probe %s: %s\n", p->targets[i].path,
+				strerror(-err));
+		probed += err == 0;
+	}
+	if (run->settings.modes == MODE_OPENSSL && !probed) {
+		snprintf(message, size, "no OpenSSL library (libssl.so) was found to probe");
+		return -ENOENT;
+	}
+	return 0;
+}
+
+static int open_output(struct run *run, char *message, size_t size)
+{
+	const struct settings *s = &run->settings;
+	FILE *file = stdout;
+	int fd, err;
+
+	if (s->file) {
+		fd = open(s->file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
+		file = fd < 0 ? NULL : fdopen(fd, "w");
+		if (!file) {
+			snprintf(message, size, "cannot write to %s: %s", s->file, strerror(errno));
+			return -errno;
+		}
+	}
+	run->output.wide = s->wide;
+	run->output.lost = &run->counters.lost;
+	err = sink_open(&run->output, sink_find(s->output), file);
+	if (err)
+		snprintf(message, size, "cannot write the output: %s", strerror(-err));
+	return err;
+}
+
+static int prepare(struct run *run)
+{
+	run->context.wall_minus_mono_ns =
+		(int64_t)now_ns(CLOCK_REALTIME) - (int64_t)now_ns(CLOCK_MONOTONIC);
+	run->context.endpoints.pattern = run->settings.endpoint.item;
+	run->context.endpoints.n = run->settings.endpoint.n;
+	run->summary = summary_new();
+	run->inflight = inflight_new(INFLIGHT_MAX);
+	return run->summary && run->inflight ? 0 : -ENOMEM;
+}
+
+static int fail(const char *message)
+{
+	fprintf(stderr, "s3slower: %s\n", message);
+	return 1;
+}
+
+/* Traces until the end; returns the exit status. */
+static int trace(struct run *run, const struct program *p, struct command *command)
+{
+	char message[512];
+	int status = 1, signals = signals_fd();
+
+	run->tracer = tracer_load(&p->object, (unsigned)run->settings.perf_pages, message,
+				  sizeof(message));
+	if (!run->tracer)
+		return fail(message);
+	if (attach(run, p, message, sizeof(message)))
+		return fail(message);
+	if (open_output(run, message, sizeof(message)))
+		return fail(message);
+	if (command && (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
+		return fail("cannot start the command");
+	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
+	status = loop(run, signals, command);
+	run->counters.lost = tracer_count(run->tracer, COUNT_LOST);
+	sink_close(&run->output);
+	count_kernel_side(run);
+	if (!run->settings.no_summary)
+		summary_print(run->summary, &run->counters, stderr);
+	fflush(stderr);
+	return status;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct run run;
+	static struct program program;
+	struct command command = {0};
+	char message[1024];
+	int status;
+
+	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {
+		fprintf(stderr, "s3slower: %s\n", message);
+		return 2;
+	}
+	if (run.settings.help) {
+		settings_usage(stdout);
+		return 0;
+	}
+	if (run.settings.version) {
+		puts("s3slower " VERSION);
+		return 0;
+	}
+	if (prepare(&run))
+		return fail("out of memory");
+	if (build(&program, &run.settings, message, sizeof(message)))
+		return fail(message);
+	if (run.settings.ebpf)
+		return print_program(&program);
+	if (run.settings.command &&
+	    command_new(&command, run.settings.command, run.settings.file == NULL))
+		return fail("cannot create a process for the command");
+	status = trace(&run, &program, command.pid ? &command : NULL);
+	if (command.gate > 0)
+		command_abandon(&command);
+	/* Detaching takes the kernel a while; everything is written by now. */
+	tracer_free(run.tracer);
+	summary_free(run.summary);
+	inflight_free(run.inflight);
+	object_free(&program.object);
+	free(program.targets);
+	free(run.batch);
+	return status;
+}

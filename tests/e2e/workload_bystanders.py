@@ -1,0 +1,47 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is not S3, ITERATIONS times: STS with credentials from the instance metadata service, that
+service by hand, a Prometheus scrape and a health check."""
+import argparse
+import os
+import ssl
+import urllib.request
+
+import boto3
+
+PROMETHEUS = {"User-Agent": "Prometheus/2.45.0", "X-Prometheus-Scrape-Timeout-Seconds": "10",
+              "Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4"}
+
+
+def ask(method, url, headers):
+    request = urllib.request.Request(url, method=method, headers=headers)
+    context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+    with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        return answer.read().decode()
+
+
+def iteration(plain, secure):
+    for url in (plain, secure):
+        sts = boto3.session.Session().client("sts", endpoint_url=url)
+        sts.get_caller_identity()
+        ask("GET", url + "/metrics", PROMETHEUS)
+        ask("GET", url + "/api/health", {"User-Agent": "Grafana/10.0"})
+    token = ask("PUT", plain + "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "21600"})
+    ask("GET", plain + "/latest/meta-data/", {"X-aws-ec2-metadata-token": token})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--http", required=True)
+    parser.add_argument("--https", required=True)
+    parser.add_argument("--iterations", type=int, default=23)
+    args = parser.parse_args()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ.pop(name)
+    os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = args.http
+    for _ in range(args.iterations):
+        iteration(args.http, args.https)
+
+
+if __name__ == "__main__":
+    main()

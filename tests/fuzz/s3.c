@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Meaning of hostile heads: whatever is said of a request is a part of it. */
+#include "parsers/s3.h"
+
+#include <stdlib.h>
+
+#include "parsers/useragent.h"
+
+#define CHECK(truth) ((truth) ? (void)0 : abort())
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static void inside(struct slice part, struct slice in)
+{
+	CHECK(!part.p || (part.p >= in.p && part.p + part.n <= in.p + in.n));
+	CHECK(part.p || !part.n);
+}
+
+static bool is_listed(const char *operation)
+{
+	for (size_t i = 0; s3_operation_name(i); i++)
+		if (s3_operation_name(i) == operation)
+			return true;
+	return false;
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	static const char *const pattern[] = {"minio.local:9000", "*.ceph.lan", "http://web:80/"};
+	static const struct s3_endpoints endpoints = {pattern, 3};
+	struct slice in = {(const char *)data, size};
+	struct http1_request request;
+	struct http1_response response;
+	struct s3_request alone, answered;
+	struct slice code = s3_error_code(in);
+
+	inside(code, in);
+	CHECK(!code.p || (code.n && !memchr(code.p, '<', code.n)));
+	useragent_client(in);
+
+	/* A response may follow the request, as in a recorded exchange. */
+	long n = http1_request(in, &request);
+	struct slice after = n > 0 ? slice_from(in, (size_t)n) : SLICE_NONE;
+	http1_response(after, &response);
+	if (n == HTTP1_BAD)
+		return 0;
+	s3_classify(&request, NULL, NULL, &alone);
+	s3_classify(&request, &response, &endpoints, &answered);
+	inside(answered.bucket, in);
+	inside(answered.key, in);
+	inside(answered.endpoint, in);
+	inside(answered.path, in);
+	inside(answered.query, in);
+	CHECK(slice_is(alone.path, answered.path) && slice_is(alone.query, answered.query));
+	CHECK(!answered.operation || is_listed(answered.operation));
+	CHECK(answered.is_s3 || (!answered.operation && !answered.bucket.p && !answered.key.p));
+	CHECK(!answered.bucket.p || answered.bucket.n);
+	CHECK(!answered.key.p || (answered.key.n && answered.bucket.n));
+	CHECK(!memchr(answered.path.p ? answered.path.p : "", '?', answered.path.n));
+	return 0;
+}

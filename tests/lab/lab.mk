@@ -1,0 +1,10 @@
+# The laboratory's C clients. Included by the Makefile.
+LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny)
+
+lab: $(LAB_BIN)
+
+$(B)/lab/%: tests/lab/%.c tests/lab/wire.c tests/lab/wire.h config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< tests/lab/wire.c $(LDFLAGS) -lssl -lcrypto
+
+.PHONY: lab

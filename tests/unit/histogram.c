@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/histogram.h"
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUES 5000
+
+static struct histogram histogram;
+static uint64_t values[VALUES];
+
+static int ascending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* xorshift: the same numbers on every machine. */
+static uint64_t next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* The bound of the header: 1/64 of the exact value. */
+static bool near(uint64_t got, uint64_t exact)
+{
+	uint64_t off = got > exact ? got - exact : exact - got;
+
+	return off <= exact / 64;
+}
+
+static bool percentiles_are_near(size_t n)
+{
+	static const double percents[] = {0, 1, 10, 25, 50, 75, 90, 95, 99, 99.9, 100};
+	bool good = true;
+
+	memset(&histogram, 0, sizeof(histogram));
+	for (size_t i = 0; i < n; i++)
+		histogram_add(&histogram, values[i]);
+	qsort(values, n, sizeof(values[0]), ascending);
+	for (size_t i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
+		double exact = percents[i] / 100 * (double)n;
+		size_t rank = (size_t)exact;
+		if ((double)rank < exact || rank == 0)
+			rank++;
+		good &= near(histogram_percentile(&histogram, percents[i]), values[rank - 1]);
+	}
+	return good && histogram.min == values[0] && histogram.max == values[n - 1] &&
+	       histogram.count == n;
+}
+
+static void test_error_bound(void)
+{
+	uint64_t seed = 88172645463325252u;
+
+	for (int spread = 0; spread < 64; spread++) {
+		for (size_t n = 1; n <= VALUES; n = n * 3 + 1) {
+			/* Even over the range, and with a long tail. */
+			for (size_t i = 0; i < n; i++)
+				values[i] = next(&seed) >> spread;
+			CU_ASSERT(percentiles_are_near(n));
+			for (size_t i = 0; i < n; i++)
+				values[i] = next(&seed) >> (next(&seed) % (unsigned)(spread + 1));
+			CU_ASSERT(percentiles_are_near(n));
+		}
+	}
+}
+
+/* Every bucket's edges, where an index is wrong if it ever is. */
+static void test_edges(void)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		for (uint64_t step = 0; step < 64; step++) {
+			uint64_t edge = (UINT64_C(1) << bit) + (step << (bit > 5 ? bit - 5 : 0));
+			for (int d = -1; d <= 1; d++) {
+				uint64_t value = edge + (uint64_t)(int64_t)d;
+				memset(&histogram, 0, sizeof(histogram));
+				histogram_add(&histogram, 0);
+				histogram_add(&histogram, value);
+				histogram_add(&histogram, UINT64_MAX);
+				CU_ASSERT(near(histogram_percentile(&histogram, 50), value));
+			}
+		}
+	}
+}
+
+static void test_small_values_are_exact(void)
+{
+	memset(&histogram, 0, sizeof(histogram));
+	for (uint64_t i = 0; i < 64; i++)
+		histogram_add(&histogram, i);
+	for (unsigned i = 1; i <= 64; i++)
+		CU_ASSERT_EQUAL(histogram_percentile(&histogram, i * 100 / 64.0), i - 1);
+}
+
+static void test_empty_and_full(void)
+{
+	memset(&histogram, 0, sizeof(histogram));
+	CU_ASSERT_EQUAL(histogram_percentile(&histogram, 50), 0);
+	histogram_add(&histogram, UINT64_MAX);
+	histogram_add(&histogram, UINT64_MAX);
+	CU_ASSERT_EQUAL(histogram.sum, UINT64_MAX);
+	CU_ASSERT_EQUAL(histogram_percentile(&histogram, 99), UINT64_MAX);
+}
+
+CU_TestInfo histogram_tests[] = {
+	{"error within 1/64", test_error_bound},
+	{"edges of buckets", test_edges},
+	{"small values are exact", test_small_values_are_exact},
+	{"empty and full", test_empty_and_full},
+	CU_TEST_INFO_NULL,
+};

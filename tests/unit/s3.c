@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parsers/s3.h"
+
+#include <CUnit/CUnit.h>
+#include <stdio.h>
+
+#include "guard.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+#define SCOPE(service)                                                                             \
+	"Authorization: AWS4-HMAC-SHA256 Credential=AKID/20240101/us-east-1/" service              \
+	"/aws4_request, SignedHeaders=host, Signature=00\r\n"
+#define V4 SCOPE("s3")
+#define AMZ_DATE "x-amz-content-sha256: UNSIGNED-PAYLOAD\r\nx-amz-date: 20240101T000000Z\r\n"
+#define COPY "x-amz-copy-source: /a/b\r\n"
+
+static struct slice text(const char *s)
+{
+	return s ? (struct slice){s, strlen(s)} : SLICE_NONE;
+}
+
+static bool same(struct slice s, const char *wanted)
+{
+	return wanted ? s.p && slice_is(s, text(wanted)) : !s.p;
+}
+
+/* line is "METHOD target"; the head is put together, or cut off before its end. */
+static bool classify(const char *line, const char *host, const char *headers, bool whole,
+		     const char *answer, const struct s3_endpoints *endpoints,
+		     struct s3_request *out)
+{
+	static struct http1_request request;
+	static struct http1_response response;
+	static char head[32768], reply[1024];
+	int n = snprintf(head, sizeof(head), "%s HTTP/1.1\r\n%s%s%s%s%s", line,
+			 host ? "Host: " : "", host ? host : "", host ? "\r\n" : "",
+			 headers ? headers : "", whole ? "\r\n" : "");
+	int m = snprintf(reply, sizeof(reply), "HTTP/1.1 200 OK\r\n%s\r\n", answer ? answer : "");
+
+	if (http1_request(guard_copy((struct slice){head, (size_t)n}), &request) == HTTP1_BAD ||
+	    http1_response((struct slice){reply, (size_t)m}, &response) <= 0)
+		return false;
+	s3_classify(&request, answer ? &response : NULL, endpoints, out);
+	return true;
+}
+
+static void report(const char *line, const char *host, const struct s3_request *r)
+{
+	fprintf(stderr, "\n  %s (%s): s3 %d, %s, bucket %.*s, key %.*s, endpoint %.*s\n", line,
+		host ? host : "no host", r->is_s3, r->operation ? r->operation : "-",
+		(int)r->bucket.n, r->bucket.p, (int)r->key.n, r->key.p, (int)r->endpoint.n,
+		r->endpoint.p);
+}
+
+static const struct {
+	const char *line, *host, *headers, *operation, *bucket, *key, *endpoint;
+} addresses[] = {
+	/* path style */
+	{"GET /b/k", "127.0.0.1:9000", V4, "GetObject", "b", "k", "127.0.0.1:9000"},
+	{"GET /b/k", "minio.local", V4, "GetObject", "b", "k", "minio.local"},
+	{"GET /b/k", "[::1]:9000", V4, "GetObject", "b", "k", "[::1]:9000"},
+	{"GET /", "h", V4, "ListBuckets", 0, 0, "h"},
+	{"GET /?x-id=ListBuckets", "h", V4, "ListBuckets", 0, 0, "h"},
+	{"GET /?x-id=ListDirectoryBuckets", "h", V4, "ListDirectoryBuckets", 0, 0, "h"},
+	{"GET /b", "h", V4, "ListObjects", "b", 0, "h"},
+	{"GET /b/", "h", V4, "ListObjects", "b", 0, "h"},
+	{"HEAD /b/", "h", V4, "HeadBucket", "b", 0, "h"},
+	{"PUT /b/", "h", V4, "CreateBucket", "b", 0, "h"},
+	{"DELETE /b", "h", V4, "DeleteBucket", "b", 0, "h"},
+	{"PUT /b/dir/", "h", V4, "PutObject", "b", "dir/", "h"},
+	{"GET /b//k", "h", V4, "GetObject", "b", "/k", "h"},
+	{"GET /b/a%2Fb+c%20d/\xc3\xa9?versionId=1", "h", V4, "GetObject", "b", "a%2Fb+c%20d/\xc3\xa9",
+	 "h"},
+	{"GET //k", "h", V4, 0, 0, 0, "h"},
+	{"GET http://h:81/b/k?acl", "other", V4, "GetObjectAcl", "b", "k", "h:81"},
+	{"GET HTTP://me:pw@h/b/k", "other", V4, "GetObject", "b", "k", "h"},
+	{"GET http://h?x", "other", V4, "ListBuckets", 0, 0, "h"},
+	{"GET /s3.amazonaws.com/k", "h", V4, "GetObject", "s3.amazonaws.com", "k", "h"},
+	/* virtual-hosted */
+	{"GET /k", "b.s3.amazonaws.com", 0, "GetObject", "b", "k", "s3.amazonaws.com"},
+	{"GET /", "b.s3.amazonaws.com", 0, "ListObjects", "b", 0, "s3.amazonaws.com"},
+	{"HEAD /key", "b.s3.amazonaws.com", 0, "HeadObject", "b", "key", "s3.amazonaws.com"},
+	{"HEAD /", "b.s3.amazonaws.com", 0, "HeadBucket", "b", 0, "s3.amazonaws.com"},
+	{"GET /a/b/c", "b.s3.eu-west-1.amazonaws.com:443", 0, "GetObject", "b", "a/b/c",
+	 "s3.eu-west-1.amazonaws.com:443"},
+	{"GET //", "b.s3.amazonaws.com", 0, "GetObject", "b", "/", "s3.amazonaws.com"},
+	{"GET /k", "B.C.S3.AmazonAWS.com.", 0, "GetObject", "B.C", "k", "S3.AmazonAWS.com."},
+	{"GET /k", "my.s3.bucket.s3.us-east-1.amazonaws.com", 0, "GetObject", "my.s3.bucket", "k",
+	 "s3.us-east-1.amazonaws.com"},
+	{"GET /b/k", "s3.us-east-1.amazonaws.com", 0, "GetObject", "b", "k",
+	 "s3.us-east-1.amazonaws.com"},
+	{"GET /k", "b.s3-us-west-2.amazonaws.com", 0, "GetObject", "b", "k",
+	 "s3-us-west-2.amazonaws.com"},
+	{"GET /k", "b.s3.cn-north-1.amazonaws.com.cn", 0, "GetObject", "b", "k",
+	 "s3.cn-north-1.amazonaws.com.cn"},
+	{"GET /k", "b.s3.eusc-de-east-1.amazonaws.eu", 0, "GetObject", "b", "k",
+	 "s3.eusc-de-east-1.amazonaws.eu"},
+	{"GET /k", "b.s3.dualstack.us-east-1.amazonaws.com", 0, "GetObject", "b", "k",
+	 "s3.dualstack.us-east-1.amazonaws.com"},
+	{"GET /k", "b.s3-accelerate.amazonaws.com", 0, "GetObject", "b", "k",
+	 "s3-accelerate.amazonaws.com"},
+	{"GET /k", "b.s3-accelerate.dualstack.amazonaws.com", 0, "GetObject", "b", "k",
+	 "s3-accelerate.dualstack.amazonaws.com"},
+	{"GET /k", "b.s3-fips.dualstack.us-gov-west-1.amazonaws.com", 0, "GetObject", "b", "k",
+	 "s3-fips.dualstack.us-gov-west-1.amazonaws.com"},
+	{"GET /k", "ap-123.s3-accesspoint.us-east-1.amazonaws.com", 0, "GetObject", "ap-123", "k",
+	 "s3-accesspoint.us-east-1.amazonaws.com"},
+	{"GET /k", "ap-1.op-2.s3-outposts.us-east-1.amazonaws.com", 0, "GetObject", "ap-1.op-2", "k",
+	 "s3-outposts.us-east-1.amazonaws.com"},
+	{"GET /k", "x.mrap.accesspoint.s3-global.amazonaws.com", 0, "GetObject", "x.mrap", "k",
+	 "accesspoint.s3-global.amazonaws.com"},
+	{"GET /?session", "b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", 0,
+	 "CreateSession", "b--use1-az4--x-s3", 0, "s3express-use1-az4.us-east-1.amazonaws.com"},
+	{"GET /", "s3express-control.us-east-1.amazonaws.com", 0, "ListDirectoryBuckets", 0, 0,
+	 "s3express-control.us-east-1.amazonaws.com"},
+	{"PUT /b--x-s3", "s3express-control.us-east-1.amazonaws.com", 0, "CreateBucket", "b--x-s3", 0,
+	 "s3express-control.us-east-1.amazonaws.com"},
+	{"GET /k", "b.bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com", 0, "GetObject", "b", "k",
+	 "bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com"},
+	{"GET /b/k", "bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com", 0, "GetObject", "b", "k",
+	 "bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com"},
+	{"GET /", "b.s3-website-us-east-1.amazonaws.com", 0, "GetObject", "b", 0,
+	 "s3-website-us-east-1.amazonaws.com"},
+	{"HEAD /i.html", "b.s3-website.eu-central-1.amazonaws.com", 0, "HeadObject", "b", "i.html",
+	 "s3-website.eu-central-1.amazonaws.com"},
+	{"GET /v20180820/jobs", "123.s3-control.us-east-1.amazonaws.com", V4, 0, 0, 0,
+	 "123.s3-control.us-east-1.amazonaws.com"},
+	{"POST /WriteGetObjectResponse", "r.s3-object-lambda.us-east-1.amazonaws.com",
+	 "x-amz-request-route: r\r\n", "WriteGetObjectResponse", 0, 0,
+	 "s3-object-lambda.us-east-1.amazonaws.com"},
+	{"GET /k", "b.storage.googleapis.com", 0, "GetObject", "b", "k", "storage.googleapis.com"},
+	{"GET /b/k", "0a1b.r2.cloudflarestorage.com", 0, "GetObject", "b", "k",
+	 "0a1b.r2.cloudflarestorage.com"},
+	{"GET /k", "b.0a1b.eu.r2.cloudflarestorage.com", 0, "GetObject", "b", "k",
+	 "0a1b.eu.r2.cloudflarestorage.com"},
+	{"GET /k", "b.s3.eu-central-1.wasabisys.com", 0, "GetObject", "b", "k",
+	 "s3.eu-central-1.wasabisys.com"},
+	{"GET /k", "b.s3.us-west-004.backblazeb2.com", 0, "GetObject", "b", "k",
+	 "s3.us-west-004.backblazeb2.com"},
+	{"GET /k", "b.nyc3.digitaloceanspaces.com", 0, "GetObject", "b", "k",
+	 "nyc3.digitaloceanspaces.com"},
+	{"GET /b/k", "nyc3.digitaloceanspaces.com", 0, "GetObject", "b", "k",
+	 "nyc3.digitaloceanspaces.com"},
+	/* names of one's own */
+	{"GET /k", "b.s3.example.com:9000", V4, "GetObject", "b", "k", "s3.example.com:9000"},
+	{"GET /k", "b.s3.localhost:9000", V4, "GetObject", "b", "k", "s3.localhost:9000"},
+	{"GET /b/k", "s3.localhost:9000", V4, "GetObject", "b", "k", "s3.localhost:9000"},
+	{"GET /k", "b.s3-eu.example.com", V4, "GetObject", "b", "k", "s3-eu.example.com"},
+	{"GET /b/k", "s3-gateway.example.com", V4, "GetObject", "b", "k", "s3-gateway.example.com"},
+	{"GET /b/k", "minio.s3.svc.cluster.local", V4, "GetObject", "b", "k",
+	 "minio.s3.svc.cluster.local"},
+	{"GET /b/k", "s3", V4, "GetObject", "b", "k", "s3"},
+	{"GET /b/k", "s3-lb-1.us-east-1.elb.amazonaws.com", V4, "GetObject", "b", "k",
+	 "s3-lb-1.us-east-1.elb.amazonaws.com"},
+	{"GET /b/k", "s3.amazonaws.com.evil.net", V4, "GetObject", "b", "k",
+	 "s3.amazonaws.com.evil.net"},
+	{"GET /b/k", "notamazonaws.com", V4, "GetObject", "b", "k", "notamazonaws.com"},
+	/* without a Host nobody knows where the bucket stands */
+	{"GET /b/k", 0, V4, 0, 0, 0, 0},
+	{"GET /b/k?x-id=GetObject", 0, V4, "GetObject", 0, 0, 0},
+};
+
+static void bucket_and_key_are_found(void)
+{
+	for (size_t i = 0; i < COUNT(addresses); i++) {
+		struct s3_request r;
+		bool ok = classify(addresses[i].line, addresses[i].host, addresses[i].headers, true,
+				   NULL, NULL, &r) &&
+			  r.is_s3 && same(text(r.operation), addresses[i].operation) &&
+			  same(r.bucket, addresses[i].bucket) && same(r.key, addresses[i].key) &&
+			  same(r.endpoint, addresses[i].endpoint);
+
+		CU_ASSERT(ok);
+		if (!ok)
+			report(addresses[i].line, addresses[i].host, &r);
+	}
+}
+
+/* On a virtual-hosted bucket b, and the same in path style. */
+static const struct {
+	const char *method, *key, *query, *headers, *operation;
+} operations[] = {
+	{"GET", "", "prefix=acl&delimiter=/", 0, "ListObjects"},
+	{"GET", "", "list-type=2&prefix=uploads", 0, "ListObjectsV2"},
+	{"GET", "", "list-type=1", 0, "ListObjects"},
+	{"GET", "", "versions", 0, "ListObjectVersions"},
+	{"GET", "", "versioning", 0, "GetBucketVersioning"},
+	{"GET", "", "uploads=", 0, "ListMultipartUploads"},
+	{"GET", "", "uplo%61ds", 0, "ListMultipartUploads"},
+	{"GET", "", "Uploads", 0, "ListObjects"},
+	{"GET", "", "xuploads&uploadsx", 0, "ListObjects"},
+	{"GET", "", "policyStatus", 0, "GetBucketPolicyStatus"},
+	{"GET", "", "policy", 0, "GetBucketPolicy"},
+	{"GET", "", "analytics&id=1", 0, "GetBucketAnalyticsConfiguration"},
+	{"GET", "", "analytics&x-id=ListBucketAnalyticsConfigurations", 0,
+	 "ListBucketAnalyticsConfigurations"},
+	{"GET", "", "object-lock", 0, "GetObjectLockConfiguration"},
+	{"PUT", "", "lifecycle", 0, "PutBucketLifecycleConfiguration"},
+	{"DELETE", "", "lifecycle", 0, "DeleteBucketLifecycle"},
+	{"POST", "", "delete", 0, "DeleteObjects"},
+	{"POST", "", "", "Content-Type: Multipart/Form-Data; boundary=x\r\n", "PostObject"},
+	{"POST", "", "", "Content-Type: application/xml\r\n", 0},
+	{"GET", "k", "prefix=x&uploads", 0, "GetObject"},
+	{"GET", "k", "versionId=1&partNumber=2", 0, "GetObject"},
+	{"GET", "k", "x-id=PutObject", 0, "GetObject"},
+	{"GET", "k", "list-type=2", 0, "GetObject"},
+	{"GET", "k", "uploadId=1", 0, "ListParts"},
+	{"GET", "k", "attributes", 0, "GetObjectAttributes"},
+	{"GET", "k", "torrent", 0, "GetObjectTorrent"},
+	{"GET", "k", "tagging&versionId=3", 0, "GetObjectTagging"},
+	{"PUT", "k", "", 0, "PutObject"},
+	{"PUT", "k", "uploadId=", 0, "PutObject"},
+	{"PUT", "k", "", COPY, "CopyObject"},
+	{"PUT", "k", "partNumber=1&uploadId=x", 0, "UploadPart"},
+	{"PUT", "k", "uploadId=x&partNumber=1", COPY, "UploadPartCopy"},
+	{"PUT", "k", "acl", 0, "PutObjectAcl"},
+	{"PUT", "k", "legal-hold", 0, "PutObjectLegalHold"},
+	{"PUT", "k", "renameObject", 0, "RenameObject"},
+	{"POST", "k", "uploads", 0, "CreateMultipartUpload"},
+	{"POST", "k", "uploadId=x", 0, "CompleteMultipartUpload"},
+	{"POST", "k", "select&select-type=2", 0, "SelectObjectContent"},
+	{"POST", "k", "restore", 0, "RestoreObject"},
+	{"POST", "k", "", 0, 0},
+	{"DELETE", "k", "uploadId=x", 0, "AbortMultipartUpload"},
+	{"DELETE", "k", "tagging", 0, "DeleteObjectTagging"},
+	{"DELETE", "k", "versionId=x", 0, "DeleteObject"},
+	{"HEAD", "k", "versionId=x", 0, "HeadObject"},
+	{"OPTIONS", "k", "", 0, 0},
+	{"PATCH", "k", "", 0, 0},
+};
+
+static void operations_have_their_names(void)
+{
+	for (size_t i = 0; i < COUNT(operations) * 2; i++) {
+		bool path_style = i % 2;
+		char line[256];
+		struct s3_request r;
+
+		snprintf(line, sizeof(line), "%s %s/%s?%s", operations[i / 2].method,
+			 path_style ? "/b" : "", operations[i / 2].key, operations[i / 2].query);
+		bool ok = classify(line, path_style ? "s3.amazonaws.com" : "b.s3.amazonaws.com",
+				   operations[i / 2].headers, true, NULL, NULL, &r) &&
+			  same(text(r.operation), operations[i / 2].operation) && same(r.bucket, "b");
+
+		CU_ASSERT(ok);
+		if (!ok)
+			report(line, NULL, &r);
+	}
+}
+
+static void a_header_not_read_is_not_guessed(void)
+{
+	struct s3_request r;
+
+	CU_ASSERT(classify("PUT /b/k", "h", V4, false, NULL, NULL, &r));
+	CU_ASSERT(r.is_s3 && r.operation == NULL && same(r.key, "k"));
+	CU_ASSERT(classify("PUT /b/k", "h", V4 COPY, false, NULL, NULL, &r));
+	CU_ASSERT(same(text(r.operation), "CopyObject"));
+	CU_ASSERT(classify("PUT /b/k?x-id=PutObject", "h", V4, false, NULL, NULL, &r));
+	CU_ASSERT(same(text(r.operation), "PutObject"));
+	CU_ASSERT(classify("GET /b/k", "h", V4, false, NULL, NULL, &r));
+	CU_ASSERT(same(text(r.operation), "GetObject"));
+}
+
+static const struct {
+	bool is_s3;
+	const char *line, *host, *headers, *answer;
+} kinds[] = {
+	/* signatures */
+	{true, "GET /b/k", "h", V4, 0},
+	{true, "GET /b/k", "h", SCOPE("s3express"), 0},
+	{true, "GET /b/k", "h", SCOPE("s3-object-lambda"), 0},
+	{true, "GET /b/k", "h", SCOPE("s3-outposts"), 0},
+	{false, "POST /", "sts.amazonaws.com", SCOPE("sts") AMZ_DATE, "x-amzn-RequestId: 1\r\n"},
+	{false, "POST /", "dynamodb.us-east-1.amazonaws.com", SCOPE("dynamodb") AMZ_DATE, 0},
+	{false, "GET /b/k", "b.s3.amazonaws.com", SCOPE("ec2"), "Server: AmazonS3\r\n"},
+	{false, "GET /b/k", "h", SCOPE("s3tables"), 0},
+	{true, "GET /b/k", "h",
+	 "authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/s3/aws4_request, S=1\r\n", 0},
+	{false, "GET /b/k", "h",
+	 "Authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/sqs/aws4_request,S=1\r\n", 0},
+	{true, "GET /b/k", "h",
+	 "Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/2024/us-east-1/s3/aws4_request\r\n", 0},
+	{true, "GET /b/k", "h", "Authorization: AWS AKID:c2ln\r\n", 0},
+	{false, "GET /b/k", "h", "Authorization: AWSX AKID:c2ln\r\n", 0},
+	{false, "GET /b/k", "h", "Authorization: Basic YTpi\r\n", 0},
+	{false, "GET /b/k", "h", "Authorization: AWS4-HMAC-SHA256\r\n", 0},
+	{false, "GET /b/k", "h", "Authorization: AWS4-HMAC-SHA256 Credential=s3\r\n", 0},
+	/* presigned */
+	{true, "GET /b/k?X-Amz-Credential=A%2F20240101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=1",
+	 "h", 0, 0},
+	{false, "GET /?X-Amz-Credential=A%2F20240101%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Signature=1",
+	 "h", 0, 0},
+	{true, "GET /b/k?AWSAccessKeyId=A&Signature=b%3D&Expires=1", "h", 0, 0},
+	{false, "GET /b/k?AWSAccessKeyId=A&Signature=b%3D", "h", 0, 0},
+	{false, "GET /b/k?xAWSAccessKeyId=A&xSignature=b%3D&xExpires=1", "h", 0, 0},
+	{true, "GET /b/k?GoogleAccessId=A&Signature=b&Expires=1", "h", 0, 0},
+	/* unsigned */
+	{true, "GET /k", "b.s3.amazonaws.com", 0, 0},
+	{true, "GET /b/k", "h", AMZ_DATE, 0},
+	{false, "GET /b/k", "h", "x-amz-content-sha256: x\r\n", 0},
+	{true, "GET /b/k?x-id=GetObject", "h", 0, 0},
+	{false, "GET /b/k?x-id=Nonsense", "h", 0, 0},
+	{true, "GET /b/k", "h", 0, "x-amz-request-id: 1\r\nx-amz-id-2: 2\r\n"},
+	{false, "GET /b/k", "h", 0, "x-amz-request-id: 1\r\n"},
+	{true, "GET /b/k", "h", 0, "Server: MinIO\r\n"},
+	{true, "GET /b/k", "h", 0, "Server: MinIO/RELEASE.2024\r\n"},
+	{false, "GET /b/k", "h", 0, "Server: MinIO Console\r\n"},
+	{true, "GET /b/k", "h", 0, "Server: AmazonS3\r\n"},
+	{true, "GET /b/k", "h", 0, "x-amz-request-id: tx00000abc-default\r\n"},
+	{true, "GET /b/k", "h", 0, "x-rgw-object-type: Normal\r\n"},
+	{false, "GET /b/k", "h", 0, "Server: nginx\r\n"},
+	{false, "GET /b/k", "b.s3.example.com", 0, 0},
+	/* other traffic */
+	{false, "GET /latest/meta-data/iam/security-credentials/role", "169.254.169.254", 0, 0},
+	{false, "PUT /latest/api/token", "169.254.169.254:80",
+	 "X-aws-ec2-metadata-token-ttl-seconds: 21600\r\n", 0},
+	{false, "GET /latest/meta-data/", "imds", "X-aws-ec2-metadata-token: AQ==\r\n", 0},
+	{false, "GET /v2/credentials/1", "169.254.170.2", 0, 0},
+	{false, "GET /v1/credentials", "[fd00:ec2::23]", 0, 0},
+	{false, "GET /metrics", "127.0.0.1:9100", "User-Agent: Prometheus/2.45\r\n", 0},
+	{false, "GET /minio/v2/metrics/cluster", "minio:9000",
+	 "X-Prometheus-Scrape-Timeout-Seconds: 10\r\n", "Server: MinIO\r\n"},
+	{false, "GET /minio/health/live", "minio:9000", 0, "Server: MinIO\r\n"},
+	{false, "GET /minio/admin/v3/info", "minio:9000", V4, "Server: MinIO\r\n"},
+	{true, "GET /minio/health/live", "s3.us-east-1.amazonaws.com", V4, 0},
+	{false, "GET /storage/v1/b/x/o", "storage.googleapis.com", 0, 0},
+	{true, "GET /storage/v1/b/x/o", "minio:9000", V4, 0},
+	{false, "GET /api/datasources", "grafana:3000", "Authorization: Bearer x\r\n", 0},
+	{false, "POST /?Action=AssumeRoleWithWebIdentity&Version=2011-06-15", "minio:9000", 0,
+	 "Server: MinIO\r\n"},
+	{false, "CONNECT s3.amazonaws.com:443", "s3.amazonaws.com:443", 0, 0},
+	{false, "POST /", "kms", "X-Amz-Target: TrentService.Decrypt\r\n" AMZ_DATE, 0},
+};
+
+static void s3_is_told_from_the_rest(void)
+{
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		struct s3_request r;
+		bool ok = classify(kinds[i].line, kinds[i].host, kinds[i].headers, true,
+				   kinds[i].answer, NULL, &r) &&
+			  r.is_s3 == kinds[i].is_s3;
+
+		CU_ASSERT(ok);
+		if (!ok)
+			report(kinds[i].line, kinds[i].host, &r);
+		if (!r.is_s3) {
+			CU_ASSERT(!r.operation && !r.bucket.p && !r.key.p);
+			CU_ASSERT(same(r.endpoint, kinds[i].host));
+		}
+	}
+}
+
+static void endpoints_the_user_names(void)
+{
+	static const char *const pattern[] = {"minio.local:9000", "*.ceph.lan", "http://web:80/",
+					      "10.0.0.5",	  "zone.ceph.lan"};
+	static const struct s3_endpoints endpoints = {pattern, COUNT(pattern)};
+	static const struct {
+		const char *host, *bucket, *endpoint; /* bucket: NULL when not S3 */
+	} rows[] = {
+		{"minio.local:9000", "p", "minio.local:9000"},
+		{"minio.local:9001", 0, "minio.local:9001"},
+		{"minio.local", 0, "minio.local"},
+		{"b.minio.local:9000", "b", "minio.local:9000"},
+		{"xminio.local:9000", 0, "xminio.local:9000"},
+		{"ceph.lan", "p", "ceph.lan"},
+		{"ceph.lan:7480", "p", "ceph.lan:7480"},
+		{"a.b.ceph.lan:7480", "a.b", "ceph.lan:7480"},
+		{"a.zone.CEPH.lan", "a", "zone.CEPH.lan"},
+		{"web", "p", "web"},
+		{"web:80", "p", "web:80"},
+		{"web:81", 0, "web:81"},
+		{"10.0.0.5:9000", "p", "10.0.0.5:9000"},
+		{"10.0.0.6:9000", 0, "10.0.0.6:9000"},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct s3_request r;
+
+		CU_ASSERT(classify("GET /p/k", rows[i].host, 0, true, NULL, &endpoints, &r));
+		CU_ASSERT_EQUAL(r.is_s3, rows[i].bucket != NULL);
+		CU_ASSERT(same(r.bucket, rows[i].bucket));
+		CU_ASSERT(same(r.endpoint, rows[i].endpoint));
+	}
+}
+
+static void long_keys_and_hosts_are_kept_whole(void)
+{
+	static char line[8192], host[9000];
+	struct s3_request r;
+	size_t n = (size_t)sprintf(line, "PUT /");
+
+	for (int i = 0; i < 1024; i++)
+		n += (size_t)sprintf(line + n, "%%%02X", i % 256);
+	memset(host, 'b', 8192);
+	strcpy(host + 8192, ".s3.amazonaws.com");
+	CU_ASSERT(classify(line, host, 0, true, NULL, NULL, &r));
+	CU_ASSERT_EQUAL(r.key.n, 3072);
+	CU_ASSERT_EQUAL(r.bucket.n, 8192);
+	CU_ASSERT(same(r.endpoint, "s3.amazonaws.com"));
+}
+
+/* However little of a head was read, what is said of it is true of the whole. */
+static void every_beginning_of_a_head_is_consistent(void)
+{
+	struct slice in = SLICE("PUT /bucket/a/key?partNumber=1&uploadId=x HTTP/1.1\r\n"
+				"Host: s3.amazonaws.com\r\n" V4 COPY "\r\n");
+
+	for (size_t n = 0; n <= in.n; n++) {
+		struct http1_request request;
+		struct s3_request r;
+
+		CU_ASSERT(http1_request(guard_copy((struct slice){in.p, n}), &request) >= 0);
+		s3_classify(&request, NULL, NULL, &r);
+		CU_ASSERT(!r.operation || same(text(r.operation), "UploadPartCopy"));
+		CU_ASSERT(!r.bucket.p || same(r.bucket, "bucket"));
+		CU_ASSERT(!r.key.p || same(r.key, "a/key"));
+		CU_ASSERT_EQUAL(r.is_s3, n >= in.n - strlen(V4 COPY "\r\n"));
+	}
+}
+
+static void error_codes(void)
+{
+	static const struct {
+		const char *body, *code;
+	} rows[] = {
+		{"<Error><Code>NoSuchKey</Code><Message>x</Message></Error>", "NoSuchKey"},
+		{"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code>", "SlowDown"},
+		{"\xef\xbb\xbf \r\n\t<?xml?>   <!-- <Error> --> \n<Error\n xmlns='a>b'>\n <Code> A </Code>",
+		 "A"},
+		{"<?xml version=\"1.0\"?>\n                    <Error><Code>InternalError</Code>",
+		 "InternalError"},
+		{"<Error><Message>a<b>c</b><![CDATA[<Code>no</Code>]]></Message><Code>Yes</Code>", "Yes"},
+		{"<Error><Key/><Code>K</Code>", "K"},
+		{"<Error><Resource><Code>no</Code></Resource></Error>", 0},
+		{"<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>", 0},
+		{"<Errors><Code>X</Code></Errors>", 0},
+		{"<error><Code>X</Code></error>", 0},
+		{"<Error><code>X</code></Error>", 0},
+		{"<Error><Code></Code></Error>", 0},
+		{"<Error></Error><Code>X</Code>", 0},
+		{"<Error/><Code>X</Code>", 0},
+		{"x<Error><Code>X</Code></Error>", 0},
+		{"{\"Error\":1}", 0},
+		{"", 0},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct slice body = text(rows[i].body);
+
+		CU_ASSERT(same(s3_error_code(guard_copy(body)), rows[i].code));
+		for (size_t n = 0; n < body.n; n++) {
+			struct slice code = s3_error_code(guard_copy((struct slice){body.p, n}));
+
+			CU_ASSERT(!code.p || same(code, rows[i].code));
+		}
+	}
+	CU_ASSERT_PTR_NULL(s3_error_code(SLICE_NONE).p);
+}
+
+static void operation_names_are_listed_once(void)
+{
+	size_t n = 0;
+
+	for (; s3_operation_name(n); n++)
+		for (size_t i = 0; i < n; i++)
+			CU_ASSERT(strcmp(s3_operation_name(i), s3_operation_name(n)) != 0);
+	CU_ASSERT(n > 100);
+	CU_ASSERT_PTR_NULL(s3_operation_name(n + 1));
+}
+
+CU_TestInfo s3_tests[] = {
+	{"bucket and key are found", bucket_and_key_are_found},
+	{"operations have their names", operations_have_their_names},
+	{"a header not read is not guessed", a_header_not_read_is_not_guessed},
+	{"S3 is told from the rest", s3_is_told_from_the_rest},
+	{"endpoints the user names", endpoints_the_user_names},
+	{"long keys and hosts are kept whole", long_keys_and_hosts_are_kept_whole},
+	{"every beginning of a head is consistent", every_beginning_of_a_head_is_consistent},
+	{"error codes", error_codes},
+	{"operation names are listed once", operation_names_are_listed_once},
+	CU_TEST_INFO_NULL,
+};

@@ -1,0 +1,681 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/sink.h"
+
+#include <CUnit/CUnit.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct request request;
+
+/* 12:00:01.123456789 UTC on 31 January 2026. */
+static void make_request(void)
+{
+	request = (struct request){
+		.state = REQUEST_COMPLETE,
+		.time_ns = INT64_C(1769860801123456789),
+		.pid = 4242,
+		.tid = 4243,
+		.uid = 1000,
+		.fd = 7,
+		.comm = "boto3",
+		.via = "openssl",
+		.is_s3 = true,
+		.method = "PUT",
+		.operation = "PutObject",
+		.bucket = "logs",
+		.key = "2026/a.gz",
+		.endpoint = "s3.amazonaws.com",
+		.path = "/logs/2026/a.gz?x-id=PutObject",
+		.client_type = "boto3",
+		.request_id = "TX01",
+		.host_id = "h/1=",
+		.status = 200,
+		.request_size = INT64_C(5000000000),
+		.response_size = 0,
+		.latency_ns = 12345678,
+		.ttfb_ns = 12000001,
+		.send_ns = 10000000,
+		.expect_ns = 0,
+		.wait_ns = 2000001,
+		.recv_ns = 345670,
+		.stall_ns = 7,
+	};
+}
+
+/* Nothing is known but the request itself. */
+static void make_unknown(void)
+{
+	request = (struct request){
+		.state = REQUEST_NO_RESPONSE,
+		.time_ns = INT64_C(1769860801123456789),
+		.pid = 1,
+		.tid = 1,
+		.fd = -1,
+		.comm = "curl",
+		.via = "http",
+		.method = "GET",
+		.status = -1,
+		.is_error = true,
+		.request_size = -1,
+		.response_size = -1,
+		.latency_ns = 5000000000,
+		.ttfb_ns = -1,
+		.send_ns = 1,
+		.wait_ns = 4999999999,
+	};
+}
+
+static uint64_t lost;
+static char *text; /* what was printed last, to be freed by the test */
+
+/* Opens the sink, prints n times what request holds, and returns the text. */
+static char *printed(const char *name, bool wide, int n)
+{
+	struct output output = {.wide = wide, .lost = &lost};
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_EQUAL_FATAL(sink_open(&output, sink_find(name), file), 0);
+	for (int i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+	CU_ASSERT_EQUAL(sink_flush(&output), 0);
+	sink_close(&output);
+	fclose(file);
+	return text;
+}
+
+/* The i-th line, cut off in place. */
+static char *line(int i)
+{
+	char *p = text;
+
+	while (i-- && p)
+		p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL;
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	p[strcspn(p, "\n")] = '\0';
+	return p;
+}
+
+static void in_utc(void)
+{
+	setenv("TZ", "UTC", 1);
+	tzset();
+}
+
+/* --- the table of sinks ---------------------------------------------------- */
+
+static void test_find(void)
+{
+	const struct sink *sink;
+	size_t n = 0;
+
+	for (; (sink = sink_at(n)); n++) {
+		CU_ASSERT_PTR_EQUAL(sink_find(sink->name), sink);
+		CU_ASSERT_PTR_NOT_NULL(sink->emit);
+		CU_ASSERT(strlen(sink->help) > 10);
+	}
+	CU_ASSERT_EQUAL(n, 4);
+	CU_ASSERT_PTR_NULL(sink_find("xml"));
+	CU_ASSERT_PTR_NULL(sink_find(""));
+}
+
+/* --- for people ------------------------------------------------------------ */
+
+static void test_table(void)
+{
+	in_utc();
+	make_request();
+	printed("table", false, 1);
+	CU_ASSERT_STRING_EQUAL(
+		text, "TIME         PID     COMM            OP                  LAT(ms) STATUS "
+		      "BUCKET           ENDPOINT                 PATH\n"
+		      "12:00:01.123 4242    boto3           PutObject            12.346    200 "
+		      "logs             s3.amazonaws.com         "
+		      "/logs/2026/a.gz?x-id=PutObject\n");
+	free(text);
+	make_unknown();
+	printed("table", false, 1);
+	CU_ASSERT_STRING_EQUAL(
+		line(1), "12:00:01.123 1       curl            GET                5000.000      - "
+			 "-                -                        -");
+	free(text);
+	/* The headings come once. */
+	printed("table", false, 100);
+	CU_ASSERT_PTR_NULL(strstr(text + 4, "TIME"));
+	free(text);
+}
+
+static void test_table_wide(void)
+{
+	static const char *const headings[] = {"TTFB",	"SEND",	  "EXPECT",    "WAIT",
+					       "RECV",	"STALL",  "REQ_BYTES", "RESP_BYTES",
+					       "STATE", "CLIENT", "VIA"};
+	char word[20][40];
+
+	make_request();
+	printed("table", true, 1);
+	const char *at = text;
+	for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++) {
+		at = strstr(at, headings[i]);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	}
+	/* Values stand under their headings. */
+	CU_ASSERT_EQUAL(sscanf(line(1) + (strstr(text, "ENDPOINT") - text),
+			       "%39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s",
+			       word[0], word[1], word[2], word[3], word[4], word[5], word[6],
+			       word[7], word[8], word[9], word[10], word[11]),
+			12);
+	static const char *const want[] = {
+		"s3.amazonaws.com", "12.000", "10.000",	  "0.000", "2.000",  "0.346", "0.000",
+		"5000000000",	    "0",      "complete", "boto3", "openssl"};
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		CU_ASSERT_STRING_EQUAL(word[i], want[i]);
+	free(text);
+}
+
+/* A long or a wide value moves its own row, whole, and no other. */
+static void test_table_long_values(void)
+{
+	static char path[20000];
+
+	memset(path, 'p', sizeof(path) - 1);
+	make_request();
+	request.bucket = "a-bucket-with-a-name-of-more-than-thirty-characters";
+	request.path = path;
+	printed("table", false, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " a-bucket-with-a-name-of-more-than-thirty-characters "
+					    "s3.amazonaws.com         ppp"));
+	CU_ASSERT_EQUAL(strlen(strrchr(text, ' ') + 1), sizeof(path));
+	free(text);
+	make_request();
+	request.comm = "d\303\244m\303\266n";
+	printed("table", false, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " d\303\244m\303\266n           PutObject "));
+	free(text);
+}
+
+static void test_simple(void)
+{
+	in_utc();
+	make_request();
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 boto3 PutObject logs/2026/a.gz 200 12.346 ms\n");
+	free(text);
+	request.status = 503;
+	request.error_code = "SlowDown";
+	request.key = NULL;
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 boto3 PutObject logs 503 12.346 ms SlowDown\n");
+	free(text);
+	make_unknown();
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 curl GET - - 5000.000 ms no_response\n");
+	free(text);
+	request.endpoint = "host:81";
+	request.path = "/metrics";
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 curl GET host:81/metrics - 5000.000 ms no_response\n");
+	free(text);
+}
+
+static void test_local_time(void)
+{
+	setenv("TZ", "XXX-5:30", 1);
+	tzset();
+	make_request();
+	CU_ASSERT_EQUAL(strncmp(printed("simple", false, 1), "17:30:01.123 ", 13), 0);
+	free(text);
+	in_utc();
+}
+
+/* --- CSV ------------------------------------------------------------------- */
+
+/* Reads one cell of RFC 4180 at *p and moves on; false at the line's end. */
+static bool next_cell(const char **p, char *out)
+{
+	bool quoted = **p == '"';
+
+	if (!**p)
+		return false;
+	for (*p += quoted; **p && (quoted || (**p != ',' && **p != '\n')); (*p)++) {
+		if (quoted && **p == '"') {
+			if ((*p)[1] != '"')
+				break;
+			(*p)++;
+		}
+		*out++ = **p;
+	}
+	*p += quoted;
+	*out = '\0';
+	CU_ASSERT(**p == ',' || **p == '\n');
+	(*p)++;
+	return (*p)[-1] == ',' || *out == '\0';
+}
+
+static void test_csv(void)
+{
+	static const char *const awkward[] = {"plain", "a,b",  "say \"hi\"", "\"",	     ",",
+					      " x ",   "=1+1", "\"\"a",	     "\303\244\\\\x"};
+	char name[64], cell[256];
+
+	in_utc();
+	for (size_t i = 0; i < sizeof(awkward) / sizeof(awkward[0]); i++) {
+		make_request();
+		request.key = awkward[i];
+		printed("csv", false, 1);
+		const char *names = text, *cells = strchr(text, '\n') + 1;
+		int found = 0;
+		while (*cells) {
+			next_cell(&names, name);
+			next_cell(&cells, cell);
+			found += strcmp(name, "key") == 0 && strcmp(cell, awkward[i]) == 0;
+			found += strcmp(name, "latency_ms") == 0 && strcmp(cell, "12.345678") == 0;
+			found += strcmp(name, "stall_ms") == 0 && strcmp(cell, "0.000007") == 0;
+			found += strcmp(name, "error_code") == 0 && strcmp(cell, "") == 0;
+			found += strcmp(name, "request_size") == 0 &&
+				 strcmp(cell, "5000000000") == 0;
+			found += strcmp(name, "timestamp") == 0 &&
+				 strcmp(cell, "2026-01-31T12:00:01.123456Z") == 0;
+		}
+		CU_ASSERT_EQUAL(found, 6);
+		free(text);
+	}
+	make_unknown();
+	printed("csv", false, 1);
+	CU_ASSERT_STRING_EQUAL(line(1),
+			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,5000.000000,,"
+			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
+			       "no_response,,http,,false,false");
+	free(text);
+}
+
+/* --- JSON ------------------------------------------------------------------ */
+
+static json_t *parsed(void)
+{
+	json_error_t error;
+	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(object);
+	CU_ASSERT_EQUAL(strlen(text), strcspn(text, "\n") + 1);
+	return object;
+}
+
+static void test_json_text(void)
+{
+	make_request();
+	lost = 5;
+	CU_ASSERT_STRING_EQUAL(
+		printed("json", false, 1),
+		"{\"timestamp\":\"2026-01-31T12:00:01.123456Z\",\"pid\":4242,\"tid\":4243,"
+		"\"comm\":\"boto3\",\"uid\":1000,\"method\":\"PUT\",\"operation\":\"PutObject\","
+		"\"bucket\":\"logs\",\"key\":\"2026/a.gz\",\"endpoint\":\"s3.amazonaws.com\","
+		"\"path\":\"/logs/2026/a.gz?x-id=PutObject\",\"latency_ms\":12.345678,"
+		"\"ttfb_ms\":12.000001,\"phases\":{\"send_ms\":10.000000,\"expect_ms\":0.000000,"
+		"\"wait_ms\":2.000001,\"recv_ms\":0.345670,\"stall_ms\":0.000007},"
+		"\"request_size\":5000000000,\"response_size\":0,\"status_code\":200,"
+		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
+		"1=\","
+		"\"state\":\"complete\",\"client_type\":\"boto3\",\"via\":\"openssl\",\"fd\":7,"
+		"\"is_s3\":true,\"truncated\":false,\"lost\":5}\n");
+	free(text);
+	make_unknown();
+	CU_ASSERT_STRING_EQUAL(
+		printed("json", false, 1),
+		"{\"timestamp\":\"2026-01-31T12:00:01.123456Z\",\"pid\":1,\"tid\":1,"
+		"\"comm\":\"curl\",\"uid\":0,\"method\":\"GET\",\"operation\":null,"
+		"\"bucket\":null,\"key\":null,\"endpoint\":null,\"path\":null,"
+		"\"latency_ms\":5000.000000,\"ttfb_ms\":null,\"phases\":{\"send_ms\":0.000001,"
+		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
+		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
+		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
+		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,\"via\":\"http\","
+		"\"fd\":null,\"is_s3\":false,\"truncated\":false,\"lost\":5}\n");
+	free(text);
+	lost = 0;
+}
+
+/* A decimal fraction of milliseconds as nanoseconds, without floating point. */
+static int64_t ns_of(const char *json, const char *name)
+{
+	char key[32];
+	int64_t ns = 0;
+	int decimals = -1;
+
+	snprintf(key, sizeof(key), "\"%s\":", name);
+	const char *p = strstr(json, key);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	for (p += strlen(key); (*p >= '0' && *p <= '9') || *p == '.'; p++) {
+		if (*p == '.') {
+			decimals = 0;
+			continue;
+		}
+		ns = ns * 10 + (*p - '0');
+		decimals += decimals >= 0;
+	}
+	CU_ASSERT_EQUAL(decimals, 6);
+	return ns;
+}
+
+static void test_json_sums(void)
+{
+	uint64_t state = 88172645463325252u;
+
+	for (int i = 0; i < 2000; i++) {
+		int64_t *phase[] = {&request.send_ns, &request.expect_ns, &request.wait_ns,
+				    &request.recv_ns, &request.stall_ns};
+		make_request();
+		request.latency_ns = 0;
+		for (size_t j = 0; j < 5; j++) {
+			state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+			/* From nothing to three months. */
+			*phase[j] = (int64_t)(state >> (11 + (state & 63) % 53));
+			request.latency_ns += *phase[j];
+		}
+		printed("json", false, 1);
+		CU_ASSERT_EQUAL(ns_of(text, "latency_ms"), request.latency_ns);
+		CU_ASSERT_EQUAL(ns_of(text, "send_ms") + ns_of(text, "expect_ms") +
+					ns_of(text, "wait_ms") + ns_of(text, "recv_ms") +
+					ns_of(text, "stall_ms"),
+				request.latency_ns);
+		/* What a reader's double makes of it is the nearest there is. */
+		if (request.latency_ns < INT64_C(1000000000000000)) {
+			json_t *object = parsed();
+			CU_ASSERT_EQUAL(json_real_value(json_object_get(object, "latency_ms")),
+					(double)request.latency_ns / 1e6);
+			json_decref(object);
+		}
+		free(text);
+	}
+}
+
+/* One sink, rows of changing shape: nothing of one row shows in the next. */
+static void test_json_values(void)
+{
+	static const char *const texts[] = {NULL,
+					    "",
+					    "a",
+					    "say \"hi\"",
+					    "back\\\\slash",
+					    "\\x1b[31m",
+					    "\303\244\342\202\254\360\237\230\200",
+					    "/",
+					    "null",
+					    "<&>"};
+	static const struct {
+		const char *key;
+		size_t offset;
+	} strings[] = {
+		{"comm", offsetof(struct request, comm)},
+		{"method", offsetof(struct request, method)},
+		{"operation", offsetof(struct request, operation)},
+		{"bucket", offsetof(struct request, bucket)},
+		{"key", offsetof(struct request, key)},
+		{"endpoint", offsetof(struct request, endpoint)},
+		{"path", offsetof(struct request, path)},
+		{"error_code", offsetof(struct request, error_code)},
+		{"request_id", offsetof(struct request, request_id)},
+		{"host_id", offsetof(struct request, host_id)},
+		{"client_type", offsetof(struct request, client_type)},
+		{"via", offsetof(struct request, via)},
+	};
+	const size_t n = sizeof(texts) / sizeof(texts[0]);
+	struct output output = {.lost = NULL};
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_EQUAL_FATAL(sink_open(&output, sink_find("json"), file), 0);
+	for (size_t i = 0; i < 200; i++) {
+		make_request();
+		for (size_t j = 0; j < sizeof(strings) / sizeof(strings[0]); j++)
+			*(const char **)((char *)&request + strings[j].offset) =
+				texts[(i * 7 + j * (i % 3 + 1)) % n];
+		request.status = i % 3 ? (int)i : -1;
+		request.fd = i % 5 ? (int)i : -1;
+		request.request_size = i % 2 ? INT64_MAX : -1;
+		request.is_error = i % 2;
+		request.truncated = i % 4 == 1;
+		rewind(file);
+		CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+		CU_ASSERT_EQUAL(sink_flush(&output), 0);
+		text[size] = '\0';
+		json_t *object = parsed();
+		for (size_t j = 0; j < sizeof(strings) / sizeof(strings[0]); j++) {
+			const char *want = *(const char **)((char *)&request + strings[j].offset);
+			const char *got =
+				json_string_value(json_object_get(object, strings[j].key));
+			CU_ASSERT((!want && !got) || (want && got && strcmp(want, got) == 0));
+		}
+		json_t *status = json_object_get(object, "status_code");
+		CU_ASSERT(request.status < 0 ? json_is_null(status)
+					     : json_integer_value(status) == request.status);
+		json_t *fd = json_object_get(object, "fd");
+		CU_ASSERT(request.fd < 0 ? json_is_null(fd) : json_integer_value(fd) == request.fd);
+		json_t *bytes = json_object_get(object, "request_size");
+		CU_ASSERT(i % 2 ? json_integer_value(bytes) == INT64_MAX : json_is_null(bytes));
+		CU_ASSERT_EQUAL(json_is_true(json_object_get(object, "is_error")), i % 2);
+		CU_ASSERT_EQUAL(json_is_true(json_object_get(object, "truncated")), i % 4 == 1);
+		CU_ASSERT(json_is_null(json_object_get(object, "lost")));
+		json_decref(object);
+	}
+	sink_close(&output);
+	fclose(file);
+	free(text);
+}
+
+static void test_json_long(void)
+{
+	static char path[24000];
+
+	memset(path, '"', sizeof(path) - 1);
+	make_request();
+	request.path = path;
+	printed("json", false, 1);
+	json_t *object = parsed();
+	CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "path")), path);
+	json_decref(object);
+	free(text);
+}
+
+/* Whether the manual has an entry for the key. */
+static bool in_manual(const char *manual, const char *key)
+{
+	char entry[64];
+
+	snprintf(entry, sizeof(entry), "\n.It Va %s\n", key);
+	return strstr(manual, entry) != NULL;
+}
+
+/* Keys of the object that the manual explains, of any depth. */
+static size_t explained(const json_t *object, const char *manual)
+{
+	const char *key;
+	json_t *value;
+	size_t n = 0;
+
+	json_object_foreach ((json_t *)object, key, value) {
+		if (!in_manual(manual, key))
+			printf("\n  not in s3slower-json(5): %s\n", key);
+		CU_ASSERT(in_manual(manual, key));
+		n += 1 + (json_is_object(value) ? explained(value, manual) : 0);
+	}
+	return n;
+}
+
+static void test_json_manual(void)
+{
+	static char manual[65536];
+	size_t entries = 0;
+	FILE *file = fopen("man/s3slower-json.5", "r");
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	manual[fread(manual, 1, sizeof(manual) - 1, file)] = '\0';
+	fclose(file);
+	for (const char *p = manual; (p = strstr(p, "\n.It Va ")); p++)
+		entries++;
+	make_request();
+	printed("json", false, 1);
+	json_t *object = parsed();
+	CU_ASSERT_EQUAL(explained(object, manual), entries);
+	json_decref(object);
+	free(text);
+}
+
+/* CSV's columns are JSON's keys, phases in line, in the same order. */
+static void test_csv_names_are_json_keys(void)
+{
+	char name[64];
+
+	make_request();
+	printed("json", false, 1);
+	char *json = text;
+	printed("csv", false, 0);
+	const char *at = json;
+	for (const char *p = text; *p;) {
+		char key[80];
+		next_cell(&p, name);
+		snprintf(key, sizeof(key), "\"%s\":", name);
+		const char *found = strstr(at, key);
+		CU_ASSERT_PTR_NOT_NULL(found);
+		at = found ? found : at;
+	}
+	free(json);
+	free(text);
+}
+
+/* --- when things go wrong -------------------------------------------------- */
+
+struct trouble {
+	int writes_left; /* then it fails with error */
+	int error;
+	size_t written;
+};
+
+static ssize_t troubled_write(void *cookie, const char *buf, size_t size)
+{
+	struct trouble *trouble = cookie;
+
+	(void)buf;
+	if (trouble->writes_left-- <= 0) {
+		errno = trouble->error;
+		return 0;
+	}
+	trouble->written += size;
+	return (ssize_t)size;
+}
+
+static FILE *troubled_file(struct trouble *trouble)
+{
+	FILE *file = fopencookie(trouble, "w", (cookie_io_functions_t){.write = troubled_write});
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	setvbuf(file, NULL, _IONBF, 0);
+	return file;
+}
+
+/* The reader goes away at each of the first writes: the very call says so. */
+static void test_write_errors(void)
+{
+	static const int errors[] = {EPIPE, ENOSPC, EIO};
+	const struct sink *sink;
+
+	make_request();
+	for (size_t s = 0; (sink = sink_at(s)); s++) {
+		for (int n = 0; n < 20; n++) {
+			struct trouble trouble = {n, errors[n % 3], 0};
+			struct output output = {.lost = &lost};
+			FILE *file = troubled_file(&trouble);
+			int error = sink_open(&output, sink, file);
+			for (int i = 0; i < 40 && !error; i++)
+				error = sink_emit(&output, &request);
+			CU_ASSERT_EQUAL(error, -errors[n % 3]);
+			/* Once there is room again, rows go on. */
+			trouble.writes_left = 10000;
+			if (output.sink)
+				CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+			sink_close(&output);
+			fclose(file);
+		}
+	}
+}
+
+static void test_full_disk(void)
+{
+	const struct sink *sink;
+
+	make_request();
+	for (size_t s = 0; (sink = sink_at(s)); s++) {
+		struct output output = {.lost = &lost};
+		FILE *file = fopen("/dev/full", "w");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+		CU_ASSERT_EQUAL(sink_open(&output, sink, file), 0);
+		CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+		CU_ASSERT_EQUAL(sink_flush(&output), -ENOSPC);
+		sink_close(&output);
+		fclose(file);
+	}
+}
+
+static int allocations_left;
+
+static void *scarce_malloc(size_t size)
+{
+	return allocations_left-- > 0 ? malloc(size) : NULL;
+}
+
+/* Each allocation that jansson asks for fails once: no crash, no leak, no half
+ * line, and the sink is as good as new afterwards. */
+static void test_short_of_memory(void)
+{
+	int n = 0, error = -ENOMEM;
+
+	make_request();
+	json_set_alloc_funcs(scarce_malloc, free);
+	for (; error && n < 2000; n++) {
+		struct output output = {.lost = &lost};
+		size_t size;
+		FILE *file = open_memstream(&text, &size);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+		allocations_left = n;
+		error = sink_open(&output, sink_find("json"), file);
+		if (!error) {
+			error = sink_emit(&output, &request);
+			allocations_left = 1000;
+			CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+		}
+		CU_ASSERT(error == 0 || error == -ENOMEM);
+		sink_close(&output);
+		fclose(file);
+		size_t end = strlen(text);
+		CU_ASSERT(end == 0 || (text[0] == '{' && text[end - 1] == '\n'));
+		free(text);
+	}
+	json_set_alloc_funcs(malloc, free);
+	CU_ASSERT(n > 50);
+	CU_ASSERT_EQUAL(error, 0);
+}
+
+CU_TestInfo sink_tests[] = {
+	{"find", test_find},
+	{"table", test_table},
+	{"table --wide", test_table_wide},
+	{"table with long values", test_table_long_values},
+	{"simple", test_simple},
+	{"local time", test_local_time},
+	{"csv", test_csv},
+	{"csv has the keys of json", test_csv_names_are_json_keys},
+	{"json text", test_json_text},
+	{"json phases add up", test_json_sums},
+	{"json values read back", test_json_values},
+	{"json with long values", test_json_long},
+	{"json keys are in the manual", test_json_manual},
+	{"write errors", test_write_errors},
+	{"a full disk", test_full_disk},
+	{"short of memory", test_short_of_memory},
+	CU_TEST_INFO_NULL,
+};
