@@ -13,10 +13,16 @@ static const struct slice methods[] = {
 /* Where CRLF first stands at or after at; in.n when nowhere. */
 static size_t find_crlf(struct slice in, size_t at)
 {
-	struct slice rest = slice_from(in, at);
-	const char *found = rest.n ? memmem(rest.p, rest.n, crlf.p, crlf.n) : NULL;
+	for (size_t begin = at; at < in.n; at++) {
+		const char *found = memchr(in.p + at, '\n', in.n - at);
 
-	return found ? (size_t)(found - in.p) : in.n;
+		if (!found)
+			break;
+		at = (size_t)(found - in.p);
+		if (at > begin && in.p[at - 1] == '\r')
+			return at - 1;
+	}
+	return in.n;
 }
 
 /* Walks lines from at until an empty one; *lines covers the whole lines before
@@ -109,7 +115,8 @@ long http1_request(struct slice in, struct http1_request *out)
 	*out = (struct http1_request){.minor = -1};
 	if ((taken = take_method(&rest, &out->method)) <= 0 ||
 	    (taken = take_target(&rest, &out->target)) <= 0 ||
-	    (taken = take_version(&rest, &out->minor)) <= 0 || (taken = take(&rest, crlf)) <= 0)
+	    (taken = take_version(&rest, &out->minor)) <= 0 ||
+	    (taken = take(&rest, crlf)) <= 0)
 		return taken;
 
 	long head = walk_lines(in, in.n - rest.n, &out->headers);
@@ -123,7 +130,8 @@ long http1_response(struct slice in, struct http1_response *out)
 	int taken, status = 0;
 
 	*out = (struct http1_response){.minor = -1};
-	if ((taken = take_version(&rest, &out->minor)) <= 0 || (taken = take(&rest, SLICE(" "))) <= 0)
+	if ((taken = take_version(&rest, &out->minor)) <= 0 ||
+	    (taken = take(&rest, SLICE(" "))) <= 0)
 		return taken;
 	for (int i = 0; i < 3; i++) {
 		if (!rest.n)
@@ -147,10 +155,12 @@ long http1_response(struct slice in, struct http1_response *out)
 	return head;
 }
 
-static bool is_token_char(char c)
-{
-	return isalnum((unsigned char)c) || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
+/* What a header's name is made of. */
+static const bool name_char[256] = {
+	['!'] = true,	      ['#' ... '\''] = true, ['*'] = true,	   ['+'] = true,
+	['-'] = true,	      ['.'] = true,	     ['0' ... '9'] = true, ['A' ... 'Z'] = true,
+	['^' ... 'z'] = true, ['|'] = true,	     ['~'] = true,
+};
 
 static bool is_blank(char c)
 {
@@ -172,7 +182,7 @@ static bool split_header(struct slice line, struct http1_header *out)
 {
 	size_t n = 0;
 
-	while (n < line.n && is_token_char(line.p[n]))
+	while (n < line.n && name_char[(unsigned char)line.p[n]])
 		n++;
 	if (n == 0 || n == line.n || line.p[n] != ':')
 		return false;

@@ -1,77 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "s3_host.h"
 
-/* The forms an endpoint's name has, the bucket left out; the first that fits
- * counts. A form is compared label by label from the right: "*" is any one
+/* The forms that an endpoint's name has, without the bucket; the first that
+ * fits counts. A form is compared label by label from the right: "*" is any one
  * label, "s3-*" any that begins so. What stands to the left is the bucket. */
+
+/* Amazon's, in front of one of its domains. */
+static const struct slice domains[] = {
+	SLICE("amazonaws.com"), SLICE("amazonaws.com.cn"), SLICE("amazonaws.eu"),
+	SLICE("c2s.ic.gov"),	SLICE("sc2s.sgov.gov"),
+};
+
 static const struct {
 	struct slice form;
 	enum s3_host_kind kind;
-} forms[] = {
-	/* Amazon; each of these with .cn and the sovereign clouds below */
-	{SLICE("s3.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-control*.*.amazonaws.com"), S3_HOST_CONTROL},
-	{SLICE("s3-control*.dualstack.*.amazonaws.com"), S3_HOST_CONTROL},
-	{SLICE("control.*.s3.*.vpce.amazonaws.com"), S3_HOST_CONTROL},
-	{SLICE("*.*.s3.*.vpce.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-website-*.amazonaws.com"), S3_HOST_WEBSITE},
-	{SLICE("s3-website.*.amazonaws.com"), S3_HOST_WEBSITE},
-	{SLICE("s3-accelerate.dualstack.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("accesspoint.s3-global.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3express-control*.*.amazonaws.com"), S3_HOST_DIRECTORIES},
-	{SLICE("s3express-control*.dualstack.*.amazonaws.com"), S3_HOST_DIRECTORIES},
-	{SLICE("s3express-*.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3express-*.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-accesspoint*.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-accesspoint*.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-object-lambda*.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-outposts*.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-fips.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-fips.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3-deprecated.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.dualstack.*.amazonaws.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.amazonaws.com"), S3_HOST_OBJECTS},
-	/* other providers */
-	{SLICE("storage.googleapis.com"), S3_HOST_OBJECTS},
-	{SLICE("*.eu.r2.cloudflarestorage.com"), S3_HOST_OBJECTS},
-	{SLICE("*.fedramp.r2.cloudflarestorage.com"), S3_HOST_OBJECTS},
-	{SLICE("*.r2.cloudflarestorage.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.wasabisys.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.wasabisys.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.backblazeb2.com"), S3_HOST_OBJECTS},
-	{SLICE("*.cdn.digitaloceanspaces.com"), S3_HOST_OBJECTS},
-	{SLICE("*.digitaloceanspaces.com"), S3_HOST_OBJECTS},
-	{SLICE("*.linodeobjects.com"), S3_HOST_OBJECTS},
-	{SLICE("*.vultrobjects.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.scw.cloud"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.io.cloud.ovh.net"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.perf.cloud.ovh.net"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.cloud.ovh.net"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.cloud-object-storage.appdomain.cloud"), S3_HOST_OBJECTS},
-	{SLICE("*.compat.objectstorage.*.oraclecloud.com"), S3_HOST_OBJECTS},
-	{SLICE("storage.yandexcloud.net"), S3_HOST_OBJECTS},
-	{SLICE("*.your-objectstorage.com"), S3_HOST_OBJECTS},
-	{SLICE("sos-*.exo.io"), S3_HOST_OBJECTS},
-	{SLICE("objects-*.dream.io"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.dream.io"), S3_HOST_OBJECTS},
-	{SLICE("gateway.storjshare.io"), S3_HOST_OBJECTS},
-	{SLICE("gateway.*.storjshare.io"), S3_HOST_OBJECTS},
-	{SLICE("s3.filebase.com"), S3_HOST_OBJECTS},
-	{SLICE("fly.storage.tigris.dev"), S3_HOST_OBJECTS},
-	{SLICE("t3.storage.dev"), S3_HOST_OBJECTS},
-	{SLICE("*.contabostorage.com"), S3_HOST_OBJECTS},
-	{SLICE("s3.localhost.localstack.cloud"), S3_HOST_OBJECTS},
-	{SLICE("s3.*.localhost.localstack.cloud"), S3_HOST_OBJECTS},
+} amazon[] = {
+	{SLICE("s3"), S3_HOST_OBJECTS},
+	{SLICE("s3-control*.*"), S3_HOST_CONTROL},
+	{SLICE("s3-control*.dualstack.*"), S3_HOST_CONTROL},
+	{SLICE("control.*.s3.*.vpce"), S3_HOST_CONTROL},
+	{SLICE("*.*.s3.*.vpce"), S3_HOST_OBJECTS},
+	{SLICE("s3-website-*"), S3_HOST_WEBSITE},
+	{SLICE("s3-website.*"), S3_HOST_WEBSITE},
+	{SLICE("s3-accelerate.dualstack"), S3_HOST_OBJECTS},
+	{SLICE("accesspoint.s3-global"), S3_HOST_OBJECTS},
+	{SLICE("s3-*"), S3_HOST_OBJECTS},
+	{SLICE("s3express-control*.*"), S3_HOST_DIRECTORIES},
+	{SLICE("s3express-control*.dualstack.*"), S3_HOST_DIRECTORIES},
+	{SLICE("s3express-*.*"), S3_HOST_OBJECTS},
+	{SLICE("s3express-*.dualstack.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-accesspoint*.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-accesspoint*.dualstack.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-object-lambda*.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-outposts*.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips.dualstack.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-deprecated.*"), S3_HOST_OBJECTS},
+	{SLICE("s3.dualstack.*"), S3_HOST_OBJECTS},
+	{SLICE("s3.*"), S3_HOST_OBJECTS},
 };
 
-/* Domains of Amazon's other partitions, each standing for amazonaws.com. */
-static const struct slice amazon = SLICE("amazonaws.com");
-static const struct slice partitions[] = {
-	SLICE("amazonaws.com.cn"),
-	SLICE("amazonaws.eu"),
-	SLICE("c2s.ic.gov"),
-	SLICE("sc2s.sgov.gov"),
+/* Other providers'. */
+static const struct slice providers[] = {
+	SLICE("storage.googleapis.com"),
+	SLICE("*.eu.r2.cloudflarestorage.com"),
+	SLICE("*.fedramp.r2.cloudflarestorage.com"),
+	SLICE("*.r2.cloudflarestorage.com"),
+	SLICE("s3.wasabisys.com"),
+	SLICE("s3.*.wasabisys.com"),
+	SLICE("s3.*.backblazeb2.com"),
+	SLICE("*.cdn.digitaloceanspaces.com"),
+	SLICE("*.digitaloceanspaces.com"),
+	SLICE("*.linodeobjects.com"),
+	SLICE("*.vultrobjects.com"),
+	SLICE("s3.*.scw.cloud"),
+	SLICE("s3.*.io.cloud.ovh.net"),
+	SLICE("s3.*.perf.cloud.ovh.net"),
+	SLICE("s3.*.cloud.ovh.net"),
+	SLICE("s3.*.cloud-object-storage.appdomain.cloud"),
+	SLICE("*.compat.objectstorage.*.oraclecloud.com"),
+	SLICE("storage.yandexcloud.net"),
+	SLICE("*.your-objectstorage.com"),
+	SLICE("sos-*.exo.io"),
+	SLICE("objects-*.dream.io"),
+	SLICE("s3.*.dream.io"),
+	SLICE("gateway.storjshare.io"),
+	SLICE("gateway.*.storjshare.io"),
+	SLICE("s3.filebase.com"),
+	SLICE("fly.storage.tigris.dev"),
+	SLICE("t3.storage.dev"),
+	SLICE("*.contabostorage.com"),
+	SLICE("s3.localhost.localstack.cloud"),
+	SLICE("s3.*.localhost.localstack.cloud"),
 };
 
 static struct slice before_port(struct slice host, struct slice *port)
@@ -121,21 +121,6 @@ static bool form_fits(struct slice name, struct slice form, struct slice *rest)
 	return true;
 }
 
-/* The same, with the tail of an Amazon form replaced by another partition's. */
-static bool partition_fits(struct slice name, struct slice form, struct slice *rest)
-{
-	if (form.n <= amazon.n || !slice_is(slice_from(form, form.n - amazon.n), amazon))
-		return false;
-	form.n -= amazon.n + 1;
-	for (size_t i = 0; i < sizeof(partitions) / sizeof(partitions[0]); i++) {
-		struct slice before;
-
-		if (form_fits(name, partitions[i], &before) && form_fits(before, form, rest))
-			return true;
-	}
-	return false;
-}
-
 /* "http://minio.local:9000/", "*.ceph.lan:80" -> "minio.local:9000", "ceph.lan:80" */
 static struct slice pattern_name(const char *pattern, struct slice *port)
 {
@@ -176,13 +161,21 @@ static bool user_named(struct slice name, struct slice port, const struct s3_end
 
 static bool table_named(struct slice name, enum s3_host_kind *kind, struct slice *rest)
 {
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (form_fits(name, forms[i].form, rest) ||
-		    partition_fits(name, forms[i].form, rest)) {
-			*kind = forms[i].kind;
-			return true;
+	struct slice before;
+
+	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
+		if (!form_fits(name, domains[i], &before))
+			continue;
+		for (size_t k = 0; k < sizeof(amazon) / sizeof(amazon[0]); k++) {
+			*kind = amazon[k].kind;
+			if (form_fits(before, amazon[k].form, rest))
+				return true;
 		}
 	}
+	*kind = S3_HOST_OBJECTS;
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
+		if (form_fits(name, providers[i], rest))
+			return true;
 	return false;
 }
 

@@ -95,6 +95,12 @@ static int next_byte(struct slice *s, bool percent)
 	return byte;
 }
 
+/* Most characters: shown as they are. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '\\';
+}
+
 /* Appends s a character at a time, so that text cut short is still valid. */
 static bool put_clean(struct text_arena *arena, struct slice s, bool percent)
 {
@@ -105,6 +111,12 @@ static bool put_clean(struct text_arena *arena, struct slice s, bool percent)
 		unsigned c = 0;
 		int byte;
 
+		if (is_plain(s.p[0]) && !(percent && s.p[0] == '%')) {
+			if (!put(arena, s.p, 1))
+				return false;
+			s = slice_from(s, 1);
+			continue;
+		}
 		while (n < sizeof(b) && (n == 0 || b[0] >= 0x80) &&
 		       (byte = next_byte(&after, percent)) >= 0)
 			b[n++] = (unsigned char)byte;

@@ -6,7 +6,7 @@
 #define LOOK_AT 1024 /* who speaks is said early */
 
 /* Programs before the libraries they are built on, because a User-Agent names
- * both: the first row whose words stand in it counts. Words end where they end:
+ * both: the first row whose words (in lower case) stand in it counts. Words end where they end:
  * "s3fs" is not in "s3fstool", but it is in "s3fs/1.90" and in "s3fs-fuse". */
 static const struct {
 	struct slice words;
@@ -99,31 +99,37 @@ static const struct {
 	{SLICE("mozilla"), "browser"},
 };
 
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
 static bool is_word(char c)
 {
 	return isalnum((unsigned char)c) || c == '_';
 }
 
 /* "mc/" ends with its own mark, the others at anything that is not a word. */
-static bool names(struct slice text, struct slice words)
+static bool begins(struct slice text, struct slice words)
 {
-	for (size_t i = 0; i + words.n <= text.n; i++) {
-		size_t end = i + words.n;
-
-		if (strncasecmp(text.p + i, words.p, words.n) == 0 &&
-		    (i == 0 || (!is_word(text.p[i - 1]) && text.p[i - 1] != '-')) &&
-		    (end == text.n || !is_word(words.p[words.n - 1]) || !is_word(text.p[end])))
-			return true;
-	}
-	return false;
+	if (tolower((unsigned char)text.p[0]) != words.p[0] || text.n < words.n ||
+	    strncasecmp(text.p, words.p, words.n) != 0)
+		return false;
+	return text.n == words.n || !is_word(words.p[words.n - 1]) || !is_word(text.p[words.n]);
 }
 
 const char *useragent_client(struct slice user_agent)
 {
+	size_t best = ROWS;
+
 	if (user_agent.n > LOOK_AT)
 		user_agent.n = LOOK_AT;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (names(user_agent, rows[i].words))
-			return rows[i].client;
-	return NULL;
+	for (size_t i = 0; i < user_agent.n; i++) {
+		struct slice here = slice_from(user_agent, i);
+
+		if (i > 0 && (is_word(here.p[-1]) || here.p[-1] == '-'))
+			continue;
+		for (size_t row = 0; row < best; row++) {
+			if (begins(here, rows[row].words))
+				best = row;
+		}
+	}
+	return best < ROWS ? rows[best].client : NULL;
 }

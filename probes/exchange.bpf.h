@@ -64,6 +64,7 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 	b->n = n;
 	b->last = b->last_n = 0;
 	b->staged = 1;
+	LOOP
 	for (u32 i = 0; i < IOV_PIECES; i++) {
 		if (i >= pieces || left == 0 || at >= EXCHANGE_MORE_CAP)
 			break;
@@ -419,6 +420,7 @@ static __always_inline u64 final_follows(const struct exchange *e)
 {
 	u64 len = e->resp_len, found = 0;
 
+	LOOP
 	for (u64 i = 12; i < FOLLOWS_MAX; i++) {
 		u64 word = *(u64 *)(e->resp + i);
 		u64 there = ((len - 14 - i) >> 63) ^ 1; /* i + 14 <= len */

@@ -51,6 +51,9 @@ static long (*read_kernel)(void *to, u32 size, const void *from) = (void *)113;
 /* Keeps the compiler from dropping a bound that the verifier needs. */
 #define KEEP(x) asm volatile("" : "+r"(x))
 
+/* Unrolled loops cost the compiler most of its time, and gain nothing here. */
+#define LOOP _Pragma("clang loop unroll(disable)")
+
 /* The context of a raw tracepoint. */
 struct raw_args {
 	u64 arg[4];

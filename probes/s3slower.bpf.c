@@ -225,6 +225,7 @@ static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd)
 	int inside = 0;
 
 #ifdef WITH_OPENSSL
+	LOOP
 	for (u32 i = 0; i < 2; i++) {
 		struct tls_call *c = &t->tls[i];
 
@@ -364,6 +365,7 @@ int on_sys_enter(struct raw_args *ctx)
 
 				if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
 					return 0;
+				LOOP
 				for (u32 i = 0; i < 8; i++) {
 					if (fd + i > last)
 						break;

@@ -81,11 +81,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	/* A secret behind any innocent query stays one. */
 	char *query = malloc(in.n + 32);
 	memcpy(query, in.p, in.n);
-	memcpy(query + in.n, "&X-Amz-Signature=5ECRE7", 23);
+	memcpy(query + in.n, "&X-Amz-Signature=SECRET", 23);
 	arena.used = 0;
 	const char *shown = text_target(&arena, SLICE_NONE, (struct slice){query, in.n + 23});
-	if (shown && !(in.n && memmem(in.p, in.n, "5ECRE", 5)))
-		CHECK(!strstr(shown, "5ECRE7"));
+	if (shown && !(in.n && memmem(in.p, in.n, "ECRE", 4)))
+		CHECK(!strstr(shown, "SECRET"));
 	free(query);
 	free(arena.buf);
 	return 0;

@@ -114,6 +114,21 @@ def tls_context(ca):
     return context
 
 
+class Response(http.client.HTTPResponse):
+    """Begins its log afresh at the head after an interim one."""
+    log, heads = None, 0
+
+    def _read_status(self):
+        self.heads += 1
+        if self.heads > 1:
+            before = self.log.last
+            self.log.first = None
+        line = super()._read_status()
+        if self.heads > 1:
+            self.log.first = self.log.first or before
+        return line
+
+
 class Connection(http.client.HTTPConnection):
     def __init__(self, port, context):
         super().__init__(HOST, port)
@@ -214,7 +229,8 @@ def one(connection, request, target):
             for i in range(0, len(body), 8192):
                 connection.send(body[i:i + 8192])
                 log.request_bytes += len(body[i:i + 8192])
-        response = connection.response_class(connection.sock, method=request["method"])
+        response = Response(connection.sock, method=request["method"])
+        response.log = log
         if go is not True:
             put_back(response, go)
         response.begin()

@@ -125,6 +125,7 @@ static void test_match(void)
 		{"--status 404,5xx", AS_IS, false},
 		{"--status 404,5xx", NOT_FOUND, true},
 		{"--status 4xx", NOT_FOUND, true},
+		{"--status 3xx,5xx", NOT_FOUND, false},
 		{"--status 2xx,4xx,5xx", NO_RESPONSE, false},
 		{"-x", AS_IS, false},
 		{"-x", NOT_FOUND, true},

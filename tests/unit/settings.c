@@ -224,6 +224,7 @@ static void test_mistakes(void)
 		{"--min-size k", "10M"},
 		{"--min-size 18446744073709551616", "10M"},
 		{"--min-size 99999999TiB", "10M"},
+		{"--min-size 9223372036854775808", "10M"},
 		{"--perf-pages 3", "power of two"},
 		{"--perf-pages 0", "power of two"},
 		{"--max-connections 1", "from 16"},

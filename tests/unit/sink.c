@@ -211,6 +211,13 @@ static void test_simple(void)
 	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
 			       "12:00:01.123 boto3 PutObject logs 503 12.346 ms SlowDown\n");
 	free(text);
+	/* To the nearest microsecond. */
+	request.latency_ns = 12345499;
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("simple", false, 1), " 12.345 ms"));
+	free(text);
+	request.latency_ns = 12345500;
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("simple", false, 1), " 12.346 ms"));
+	free(text);
 	make_unknown();
 	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
 			       "12:00:01.123 curl GET - - 5000.000 ms no_response\n");
@@ -482,6 +489,35 @@ static void test_json_long(void)
 	free(text);
 }
 
+/* A short line, then one longer by any number of bytes: wherever the buffer of
+ * the first ends within the second, that one is whole. */
+static void test_json_growing(void)
+{
+	static char path[1500];
+	size_t size;
+
+	make_request();
+	for (size_t n = 0; n + 1 < sizeof(path); n++) {
+		struct output output = {.lost = &lost};
+		FILE *file = open_memstream(&text, &size);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+		CU_ASSERT_EQUAL_FATAL(sink_open(&output, sink_find("json"), file), 0);
+		request.path = "";
+		CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+		rewind(file);
+		path[n] = 'p';
+		request.path = path;
+		CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+		sink_close(&output);
+		fclose(file);
+		json_t *object = parsed();
+		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
+		CU_ASSERT_EQUAL(json_object_size(object), 28);
+		json_decref(object);
+		free(text);
+	}
+}
+
 /* Whether the manual has an entry for the key. */
 static bool in_manual(const char *manual, const char *key)
 {
@@ -562,7 +598,8 @@ static ssize_t troubled_write(void *cookie, const char *buf, size_t size)
 
 	(void)buf;
 	if (trouble->writes_left-- <= 0) {
-		errno = trouble->error;
+		if (trouble->error)
+			errno = trouble->error;
 		return 0;
 	}
 	trouble->written += size;
@@ -602,6 +639,22 @@ static void test_write_errors(void)
 			fclose(file);
 		}
 	}
+}
+
+/* A stream that fails without a reason, after a call that left one behind. */
+static void test_error_without_errno(void)
+{
+	struct trouble trouble = {1, 0, 0};
+	struct output output = {.lost = &lost};
+	FILE *file = troubled_file(&trouble);
+
+	make_request();
+	CU_ASSERT_EQUAL(sink_open(&output, sink_find("json"), file), 0);
+	CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+	errno = ENOENT;
+	CU_ASSERT_EQUAL(sink_emit(&output, &request), -EIO);
+	sink_close(&output);
+	fclose(file);
 }
 
 static void test_full_disk(void)
@@ -673,8 +726,10 @@ CU_TestInfo sink_tests[] = {
 	{"json phases add up", test_json_sums},
 	{"json values read back", test_json_values},
 	{"json with long values", test_json_long},
+	{"json with growing values", test_json_growing},
 	{"json keys are in the manual", test_json_manual},
 	{"write errors", test_write_errors},
+	{"an error without a reason", test_error_without_errno},
 	{"a full disk", test_full_disk},
 	{"short of memory", test_short_of_memory},
 	CU_TEST_INFO_NULL,
