@@ -32,6 +32,7 @@
 #include "parsers/inflight.h"
 #include "parsers/request.h"
 #include "parsers/settings.h"
+#include "probes/cache.h"
 #include "probes/command.h"
 #include "probes/compile.h"
 #include "probes/headers.h"
@@ -480,6 +481,7 @@ static int specialise(struct program *p, const struct settings *settings, char *
 static int build(struct program *p, const struct settings *settings, char *message, size_t size)
 {
 	int err = specialise(p, settings, message, size);
+	struct cache cache;
 
 	if (err)
 		return err;
@@ -494,8 +496,17 @@ static int build(struct program *p, const struct settings *settings, char *messa
 		p->targets[i].library = p->libraries.file[i].library;
 		p->targets[i].path = p->libraries.file[i].path;
 	}
-	return compile(embedded_text, p->flags, p->n, &p->object, p->targets, p->libraries.n,
-		       message, size);
+	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n, p->targets,
+		   p->libraries.n);
+	err = cache_load(&cache, &p->object, p->targets, p->libraries.n);
+	if (err) {
+		err = compile(embedded_text, p->flags, p->n, &p->object, p->targets,
+			      p->libraries.n, message, size);
+		if (!err)
+			cache_store(&cache, &p->object, p->targets, p->libraries.n);
+	}
+	cache_close(&cache);
+	return err;
 }
 
 /* --ebpf: what would be loaded. */

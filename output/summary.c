@@ -137,7 +137,7 @@ _Static_assert(sizeof(counted) / sizeof(counted[0]) == sizeof(struct counters) /
 
 int summary_print(const struct summary *summary, const struct counters *counters, FILE *file)
 {
-	const struct row *rows[ROWS_MAX + 1];
+	const struct row *rows[ROWS_MAX + 1] = {NULL};
 	size_t n = 0;
 
 	for (size_t i = 0; i <= ROWS_MAX; i++)

@@ -300,7 +300,7 @@ int filter_macros(const struct settings *settings, struct filter_flags *out)
 
 	out->n = 0;
 	for (size_t i = 0; i < COUNT_OF(thresholds); i++) {
-		uint64_t ns = nanoseconds(*(const double *)(base + thresholds[i].ms));
+		uint64_t ns = nanoseconds(*(const double *)(const void *)(base + thresholds[i].ms));
 		if (ns)
 			snprintf(out->flag[out->n++], FILTER_FLAG_SIZE, "-D%s=%" PRIu64 "ULL",
 				 thresholds[i].name, ns);

@@ -115,8 +115,7 @@ long http1_request(struct slice in, struct http1_request *out)
 	*out = (struct http1_request){.minor = -1};
 	if ((taken = take_method(&rest, &out->method)) <= 0 ||
 	    (taken = take_target(&rest, &out->target)) <= 0 ||
-	    (taken = take_version(&rest, &out->minor)) <= 0 ||
-	    (taken = take(&rest, crlf)) <= 0)
+	    (taken = take_version(&rest, &out->minor)) <= 0 || (taken = take(&rest, crlf)) <= 0)
 		return taken;
 
 	long head = walk_lines(in, in.n - rest.n, &out->headers);

@@ -13,11 +13,8 @@ enum verdict {
 
 /* Services whose signatures are for S3, by the credential's scope. */
 static const struct slice services[] = {
-	SLICE("s3"),
-	SLICE("s3express"),
-	SLICE("s3-object-lambda"),
-	SLICE("s3-outposts"),
-	SLICE("storage"), /* Google's GOOG4 */
+	SLICE("s3"),	      SLICE("s3express"), SLICE("s3-object-lambda"),
+	SLICE("s3-outposts"), SLICE("storage"), /* Google's GOOG4 */
 };
 
 /* Schemes of the Authorization header. The old ones name no service: only S3
@@ -85,24 +82,20 @@ static enum verdict judge_authorization(const struct http1_request *request)
 }
 
 /* Parameters that only presigned URLs have, and those of other services. */
-#define SAW_KEY 0x1u	   /* version 2: all of key, signature and expiry */
+#define SAW_KEY 0x1u /* version 2: all of key, signature and expiry */
 #define SAW_SIGNATURE 0x2u
 #define SAW_EXPIRES 0x4u
-#define SAW_ACTION 0x8u	   /* the Query API of STS, IAM, EC2: Action and Version */
+#define SAW_ACTION 0x8u /* the Query API of STS, IAM, EC2: Action and Version */
 #define SAW_VERSION 0x10u
 
 static const struct {
 	struct slice name;
 	unsigned saw; /* 0: its value is a credential's scope */
 } params[] = {
-	{SLICE("X-Amz-Credential"), 0},
-	{SLICE("X-Goog-Credential"), 0},
-	{SLICE("AWSAccessKeyId"), SAW_KEY},
-	{SLICE("GoogleAccessId"), SAW_KEY},
-	{SLICE("Signature"), SAW_SIGNATURE},
-	{SLICE("Expires"), SAW_EXPIRES},
-	{SLICE("Action"), SAW_ACTION},
-	{SLICE("Version"), SAW_VERSION},
+	{SLICE("X-Amz-Credential"), 0},	     {SLICE("X-Goog-Credential"), 0},
+	{SLICE("AWSAccessKeyId"), SAW_KEY},  {SLICE("GoogleAccessId"), SAW_KEY},
+	{SLICE("Signature"), SAW_SIGNATURE}, {SLICE("Expires"), SAW_EXPIRES},
+	{SLICE("Action"), SAW_ACTION},	     {SLICE("Version"), SAW_VERSION},
 };
 
 static enum verdict judge_query(struct slice query)
@@ -137,12 +130,8 @@ static const struct slice foreign_headers[] = {
 
 /* Link-local services of a cloud instance: metadata, credentials. */
 static const struct slice foreign_hosts[] = {
-	SLICE("169.254.169.254"),
-	SLICE("169.254.170.2"),
-	SLICE("169.254.170.23"),
-	SLICE("[fd00:ec2::254]"),
-	SLICE("[fd00:ec2::23]"),
-	SLICE("metadata.google.internal"),
+	SLICE("169.254.169.254"), SLICE("169.254.170.2"),  SLICE("169.254.170.23"),
+	SLICE("[fd00:ec2::254]"), SLICE("[fd00:ec2::23]"), SLICE("metadata.google.internal"),
 };
 
 /* What S3 servers offer beside S3 on the same port. provider: the one that has

@@ -202,8 +202,7 @@ void s3_host_split(struct slice host, const struct s3_endpoints *endpoints, stru
 	struct slice port, bucket = SLICE_NONE;
 	struct slice name = before_port(host, &port);
 
-	*out = (struct s3_host){.kind = S3_HOST_OBJECTS, .bucket = SLICE_NONE,
-				.endpoint = host};
+	*out = (struct s3_host){.kind = S3_HOST_OBJECTS, .bucket = SLICE_NONE, .endpoint = host};
 	if (name.n && name.p[name.n - 1] == '.')
 		name.n--;
 	if (!name.n)

@@ -13,8 +13,8 @@ enum s3_host_kind {
 };
 
 struct s3_host {
-	bool known;	       /* an S3 endpoint for certain: by the table, or the user says so */
-	bool provider;	       /* by the table */
+	bool known;    /* an S3 endpoint for certain: by the table, or the user says so */
+	bool provider; /* by the table */
 	enum s3_host_kind kind;
 	struct slice bucket;   /* of a virtual-hosted request; SLICE_NONE: look in the path */
 	struct slice endpoint; /* the rest, with the port */

@@ -4,131 +4,136 @@
 #include "s3.h"
 #include "url.h"
 
-/* The first row that fits counts, so a row with more conditions stands before
- * one with fewer. query: parameters that must be there, by their whole name, or
- * as NAME=VALUE. header: one that must be there, and how its value begins. */
+/* The first row that fits counts, so a row that needs more stands before one
+ * that needs less. What is needed is written as on the wire: a parameter of the
+ * query by its whole name ("acl", "list-type=2"), then a header ("Name:", or
+ * "Name:how its value begins"). */
 struct row {
 	const char *method;
 	enum s3_level level;
-	const char *query[2];
-	const char *header, *value;
 	const char *operation;
+	const char *needs[3];
 };
 
 static const struct row rows[] = {
 	/* clang-format off */
-	{"GET",    S3_DIRECTORIES, {0}, 0, 0, "ListDirectoryBuckets"},
-	{"GET",    S3_SERVICE, {"x-id=ListDirectoryBuckets"}, 0, 0, "ListDirectoryBuckets"},
-	{"GET",    S3_SERVICE, {"max-directory-buckets"}, 0, 0, "ListDirectoryBuckets"},
-	{"GET",    S3_SERVICE, {0}, 0, 0, "ListBuckets"},
-	{"POST",   S3_ROUTE,   {0}, 0, 0, "WriteGetObjectResponse"},
+	{"GET",    S3_DIRECTORIES, "ListDirectoryBuckets", {0}},
+	{"GET",    S3_SERVICE, "ListDirectoryBuckets", {"x-id=ListDirectoryBuckets"}},
+	{"GET",    S3_SERVICE, "ListDirectoryBuckets", {"max-directory-buckets"}},
+	{"GET",    S3_SERVICE, "ListBuckets", {0}},
+	{"POST",   S3_ROUTE,   "WriteGetObjectResponse", {0}},
 
-	{"HEAD",   S3_KEY,     {0}, 0, 0, "HeadObject"},
-	{"GET",    S3_KEY,     {"uploadId"}, 0, 0, "ListParts"},
-	{"GET",    S3_KEY,     {"acl"}, 0, 0, "GetObjectAcl"},
-	{"GET",    S3_KEY,     {"attributes"}, 0, 0, "GetObjectAttributes"},
-	{"GET",    S3_KEY,     {"legal-hold"}, 0, 0, "GetObjectLegalHold"},
-	{"GET",    S3_KEY,     {"retention"}, 0, 0, "GetObjectRetention"},
-	{"GET",    S3_KEY,     {"tagging"}, 0, 0, "GetObjectTagging"},
-	{"GET",    S3_KEY,     {"torrent"}, 0, 0, "GetObjectTorrent"},
-	{"GET",    S3_KEY,     {0}, 0, 0, "GetObject"},
-	{"PUT",    S3_KEY,     {"uploadId", "partNumber"}, "x-amz-copy-source", 0, "UploadPartCopy"},
-	{"PUT",    S3_KEY,     {"uploadId", "partNumber"}, 0, 0, "UploadPart"},
-	{"PUT",    S3_KEY,     {"acl"}, 0, 0, "PutObjectAcl"},
-	{"PUT",    S3_KEY,     {"encryption"}, 0, 0, "UpdateObjectEncryption"},
-	{"PUT",    S3_KEY,     {"legal-hold"}, 0, 0, "PutObjectLegalHold"},
-	{"PUT",    S3_KEY,     {"renameObject"}, 0, 0, "RenameObject"},
-	{"PUT",    S3_KEY,     {"retention"}, 0, 0, "PutObjectRetention"},
-	{"PUT",    S3_KEY,     {"tagging"}, 0, 0, "PutObjectTagging"},
-	{"PUT",    S3_KEY,     {0}, "x-amz-copy-source", 0, "CopyObject"},
-	{"PUT",    S3_KEY,     {0}, 0, 0, "PutObject"},
-	{"POST",   S3_KEY,     {"uploads"}, 0, 0, "CreateMultipartUpload"},
-	{"POST",   S3_KEY,     {"uploadId"}, 0, 0, "CompleteMultipartUpload"},
-	{"POST",   S3_KEY,     {"restore"}, 0, 0, "RestoreObject"},
-	{"POST",   S3_KEY,     {"select"}, 0, 0, "SelectObjectContent"},
-	{"DELETE", S3_KEY,     {"uploadId"}, 0, 0, "AbortMultipartUpload"},
-	{"DELETE", S3_KEY,     {"tagging"}, 0, 0, "DeleteObjectTagging"},
-	{"DELETE", S3_KEY,     {0}, 0, 0, "DeleteObject"},
+	{"HEAD",   S3_KEY,     "HeadObject", {0}},
+	{"GET",    S3_KEY,     "ListParts", {"uploadId"}},
+	{"GET",    S3_KEY,     "GetObjectAcl", {"acl"}},
+	{"GET",    S3_KEY,     "GetObjectAttributes", {"attributes"}},
+	{"GET",    S3_KEY,     "GetObjectLegalHold", {"legal-hold"}},
+	{"GET",    S3_KEY,     "GetObjectRetention", {"retention"}},
+	{"GET",    S3_KEY,     "GetObjectTagging", {"tagging"}},
+	{"GET",    S3_KEY,     "GetObjectTorrent", {"torrent"}},
+	{"GET",    S3_KEY,     "GetObject", {0}},
+	{"PUT",    S3_KEY,     "UploadPartCopy", {"uploadId", "partNumber", "x-amz-copy-source:"}},
+	{"PUT",    S3_KEY,     "UploadPart", {"uploadId", "partNumber"}},
+	{"PUT",    S3_KEY,     "PutObjectAcl", {"acl"}},
+	{"PUT",    S3_KEY,     "UpdateObjectEncryption", {"encryption"}},
+	{"PUT",    S3_KEY,     "PutObjectLegalHold", {"legal-hold"}},
+	{"PUT",    S3_KEY,     "RenameObject", {"renameObject"}},
+	{"PUT",    S3_KEY,     "PutObjectRetention", {"retention"}},
+	{"PUT",    S3_KEY,     "PutObjectTagging", {"tagging"}},
+	{"PUT",    S3_KEY,     "CopyObject", {"x-amz-copy-source:"}},
+	{"PUT",    S3_KEY,     "PutObject", {0}},
+	{"POST",   S3_KEY,     "CreateMultipartUpload", {"uploads"}},
+	{"POST",   S3_KEY,     "CompleteMultipartUpload", {"uploadId"}},
+	{"POST",   S3_KEY,     "RestoreObject", {"restore"}},
+	{"POST",   S3_KEY,     "SelectObjectContent", {"select"}},
+	{"DELETE", S3_KEY,     "AbortMultipartUpload", {"uploadId"}},
+	{"DELETE", S3_KEY,     "DeleteObjectTagging", {"tagging"}},
+	{"DELETE", S3_KEY,     "DeleteObject", {0}},
 
-	{"HEAD",   S3_BUCKET,  {0}, 0, 0, "HeadBucket"},
-	{"GET",    S3_BUCKET,  {"abac"}, 0, 0, "GetBucketAbac"},
-	{"GET",    S3_BUCKET,  {"accelerate"}, 0, 0, "GetBucketAccelerateConfiguration"},
-	{"GET",    S3_BUCKET,  {"acl"}, 0, 0, "GetBucketAcl"},
-	{"GET",    S3_BUCKET,  {"analytics", "id"}, 0, 0, "GetBucketAnalyticsConfiguration"},
-	{"GET",    S3_BUCKET,  {"analytics"}, 0, 0, "ListBucketAnalyticsConfigurations"},
-	{"GET",    S3_BUCKET,  {"cors"}, 0, 0, "GetBucketCors"},
-	{"GET",    S3_BUCKET,  {"encryption"}, 0, 0, "GetBucketEncryption"},
-	{"GET",    S3_BUCKET,  {"intelligent-tiering", "id"}, 0, 0, "GetBucketIntelligentTieringConfiguration"},
-	{"GET",    S3_BUCKET,  {"intelligent-tiering"}, 0, 0, "ListBucketIntelligentTieringConfigurations"},
-	{"GET",    S3_BUCKET,  {"inventory", "id"}, 0, 0, "GetBucketInventoryConfiguration"},
-	{"GET",    S3_BUCKET,  {"inventory"}, 0, 0, "ListBucketInventoryConfigurations"},
-	{"GET",    S3_BUCKET,  {"lifecycle"}, 0, 0, "GetBucketLifecycleConfiguration"},
-	{"GET",    S3_BUCKET,  {"location"}, 0, 0, "GetBucketLocation"},
-	{"GET",    S3_BUCKET,  {"logging"}, 0, 0, "GetBucketLogging"},
-	{"GET",    S3_BUCKET,  {"metadataConfiguration"}, 0, 0, "GetBucketMetadataConfiguration"},
-	{"GET",    S3_BUCKET,  {"metadataTable"}, 0, 0, "GetBucketMetadataTableConfiguration"},
-	{"GET",    S3_BUCKET,  {"metrics", "id"}, 0, 0, "GetBucketMetricsConfiguration"},
-	{"GET",    S3_BUCKET,  {"metrics"}, 0, 0, "ListBucketMetricsConfigurations"},
-	{"GET",    S3_BUCKET,  {"notification"}, 0, 0, "GetBucketNotificationConfiguration"},
-	{"GET",    S3_BUCKET,  {"object-lock"}, 0, 0, "GetObjectLockConfiguration"},
-	{"GET",    S3_BUCKET,  {"ownershipControls"}, 0, 0, "GetBucketOwnershipControls"},
-	{"GET",    S3_BUCKET,  {"policy"}, 0, 0, "GetBucketPolicy"},
-	{"GET",    S3_BUCKET,  {"policyStatus"}, 0, 0, "GetBucketPolicyStatus"},
-	{"GET",    S3_BUCKET,  {"publicAccessBlock"}, 0, 0, "GetPublicAccessBlock"},
-	{"GET",    S3_BUCKET,  {"replication"}, 0, 0, "GetBucketReplication"},
-	{"GET",    S3_BUCKET,  {"requestPayment"}, 0, 0, "GetBucketRequestPayment"},
-	{"GET",    S3_BUCKET,  {"session"}, 0, 0, "CreateSession"},
-	{"GET",    S3_BUCKET,  {"tagging"}, 0, 0, "GetBucketTagging"},
-	{"GET",    S3_BUCKET,  {"uploads"}, 0, 0, "ListMultipartUploads"},
-	{"GET",    S3_BUCKET,  {"versioning"}, 0, 0, "GetBucketVersioning"},
-	{"GET",    S3_BUCKET,  {"versions"}, 0, 0, "ListObjectVersions"},
-	{"GET",    S3_BUCKET,  {"website"}, 0, 0, "GetBucketWebsite"},
-	{"GET",    S3_BUCKET,  {"list-type=2"}, 0, 0, "ListObjectsV2"},
-	{"GET",    S3_BUCKET,  {0}, 0, 0, "ListObjects"},
-	{"PUT",    S3_BUCKET,  {"abac"}, 0, 0, "PutBucketAbac"},
-	{"PUT",    S3_BUCKET,  {"accelerate"}, 0, 0, "PutBucketAccelerateConfiguration"},
-	{"PUT",    S3_BUCKET,  {"acl"}, 0, 0, "PutBucketAcl"},
-	{"PUT",    S3_BUCKET,  {"analytics"}, 0, 0, "PutBucketAnalyticsConfiguration"},
-	{"PUT",    S3_BUCKET,  {"cors"}, 0, 0, "PutBucketCors"},
-	{"PUT",    S3_BUCKET,  {"encryption"}, 0, 0, "PutBucketEncryption"},
-	{"PUT",    S3_BUCKET,  {"intelligent-tiering"}, 0, 0, "PutBucketIntelligentTieringConfiguration"},
-	{"PUT",    S3_BUCKET,  {"inventory"}, 0, 0, "PutBucketInventoryConfiguration"},
-	{"PUT",    S3_BUCKET,  {"lifecycle"}, 0, 0, "PutBucketLifecycleConfiguration"},
-	{"PUT",    S3_BUCKET,  {"logging"}, 0, 0, "PutBucketLogging"},
-	{"PUT",    S3_BUCKET,  {"metadataInventoryTable"}, 0, 0, "UpdateBucketMetadataInventoryTableConfiguration"},
-	{"PUT",    S3_BUCKET,  {"metadataJournalTable"}, 0, 0, "UpdateBucketMetadataJournalTableConfiguration"},
-	{"PUT",    S3_BUCKET,  {"metrics"}, 0, 0, "PutBucketMetricsConfiguration"},
-	{"PUT",    S3_BUCKET,  {"notification"}, 0, 0, "PutBucketNotificationConfiguration"},
-	{"PUT",    S3_BUCKET,  {"object-lock"}, 0, 0, "PutObjectLockConfiguration"},
-	{"PUT",    S3_BUCKET,  {"ownershipControls"}, 0, 0, "PutBucketOwnershipControls"},
-	{"PUT",    S3_BUCKET,  {"policy"}, 0, 0, "PutBucketPolicy"},
-	{"PUT",    S3_BUCKET,  {"publicAccessBlock"}, 0, 0, "PutPublicAccessBlock"},
-	{"PUT",    S3_BUCKET,  {"replication"}, 0, 0, "PutBucketReplication"},
-	{"PUT",    S3_BUCKET,  {"requestPayment"}, 0, 0, "PutBucketRequestPayment"},
-	{"PUT",    S3_BUCKET,  {"tagging"}, 0, 0, "PutBucketTagging"},
-	{"PUT",    S3_BUCKET,  {"versioning"}, 0, 0, "PutBucketVersioning"},
-	{"PUT",    S3_BUCKET,  {"website"}, 0, 0, "PutBucketWebsite"},
-	{"PUT",    S3_BUCKET,  {0}, 0, 0, "CreateBucket"},
-	{"POST",   S3_BUCKET,  {"delete"}, 0, 0, "DeleteObjects"},
-	{"POST",   S3_BUCKET,  {"metadataConfiguration"}, 0, 0, "CreateBucketMetadataConfiguration"},
-	{"POST",   S3_BUCKET,  {"metadataTable"}, 0, 0, "CreateBucketMetadataTableConfiguration"},
-	{"POST",   S3_BUCKET,  {0}, "Content-Type", "multipart/form-data", "PostObject"},
-	{"DELETE", S3_BUCKET,  {"analytics"}, 0, 0, "DeleteBucketAnalyticsConfiguration"},
-	{"DELETE", S3_BUCKET,  {"cors"}, 0, 0, "DeleteBucketCors"},
-	{"DELETE", S3_BUCKET,  {"encryption"}, 0, 0, "DeleteBucketEncryption"},
-	{"DELETE", S3_BUCKET,  {"intelligent-tiering"}, 0, 0, "DeleteBucketIntelligentTieringConfiguration"},
-	{"DELETE", S3_BUCKET,  {"inventory"}, 0, 0, "DeleteBucketInventoryConfiguration"},
-	{"DELETE", S3_BUCKET,  {"lifecycle"}, 0, 0, "DeleteBucketLifecycle"},
-	{"DELETE", S3_BUCKET,  {"metadataConfiguration"}, 0, 0, "DeleteBucketMetadataConfiguration"},
-	{"DELETE", S3_BUCKET,  {"metadataTable"}, 0, 0, "DeleteBucketMetadataTableConfiguration"},
-	{"DELETE", S3_BUCKET,  {"metrics"}, 0, 0, "DeleteBucketMetricsConfiguration"},
-	{"DELETE", S3_BUCKET,  {"ownershipControls"}, 0, 0, "DeleteBucketOwnershipControls"},
-	{"DELETE", S3_BUCKET,  {"policy"}, 0, 0, "DeleteBucketPolicy"},
-	{"DELETE", S3_BUCKET,  {"publicAccessBlock"}, 0, 0, "DeletePublicAccessBlock"},
-	{"DELETE", S3_BUCKET,  {"replication"}, 0, 0, "DeleteBucketReplication"},
-	{"DELETE", S3_BUCKET,  {"tagging"}, 0, 0, "DeleteBucketTagging"},
-	{"DELETE", S3_BUCKET,  {"website"}, 0, 0, "DeleteBucketWebsite"},
-	{"DELETE", S3_BUCKET,  {0}, 0, 0, "DeleteBucket"},
+	{"HEAD",   S3_BUCKET,  "HeadBucket", {0}},
+	{"GET",    S3_BUCKET,  "GetBucketAbac", {"abac"}},
+	{"GET",    S3_BUCKET,  "GetBucketAccelerateConfiguration", {"accelerate"}},
+	{"GET",    S3_BUCKET,  "GetBucketAcl", {"acl"}},
+	{"GET",    S3_BUCKET,  "GetBucketAnalyticsConfiguration", {"analytics", "id"}},
+	{"GET",    S3_BUCKET,  "ListBucketAnalyticsConfigurations", {"analytics"}},
+	{"GET",    S3_BUCKET,  "GetBucketCors", {"cors"}},
+	{"GET",    S3_BUCKET,  "GetBucketEncryption", {"encryption"}},
+	{"GET",    S3_BUCKET,  "GetBucketIntelligentTieringConfiguration",
+		{"intelligent-tiering", "id"}},
+	{"GET",    S3_BUCKET,  "ListBucketIntelligentTieringConfigurations",
+		{"intelligent-tiering"}},
+	{"GET",    S3_BUCKET,  "GetBucketInventoryConfiguration", {"inventory", "id"}},
+	{"GET",    S3_BUCKET,  "ListBucketInventoryConfigurations", {"inventory"}},
+	{"GET",    S3_BUCKET,  "GetBucketLifecycleConfiguration", {"lifecycle"}},
+	{"GET",    S3_BUCKET,  "GetBucketLocation", {"location"}},
+	{"GET",    S3_BUCKET,  "GetBucketLogging", {"logging"}},
+	{"GET",    S3_BUCKET,  "GetBucketMetadataConfiguration", {"metadataConfiguration"}},
+	{"GET",    S3_BUCKET,  "GetBucketMetadataTableConfiguration", {"metadataTable"}},
+	{"GET",    S3_BUCKET,  "GetBucketMetricsConfiguration", {"metrics", "id"}},
+	{"GET",    S3_BUCKET,  "ListBucketMetricsConfigurations", {"metrics"}},
+	{"GET",    S3_BUCKET,  "GetBucketNotificationConfiguration", {"notification"}},
+	{"GET",    S3_BUCKET,  "GetObjectLockConfiguration", {"object-lock"}},
+	{"GET",    S3_BUCKET,  "GetBucketOwnershipControls", {"ownershipControls"}},
+	{"GET",    S3_BUCKET,  "GetBucketPolicy", {"policy"}},
+	{"GET",    S3_BUCKET,  "GetBucketPolicyStatus", {"policyStatus"}},
+	{"GET",    S3_BUCKET,  "GetPublicAccessBlock", {"publicAccessBlock"}},
+	{"GET",    S3_BUCKET,  "GetBucketReplication", {"replication"}},
+	{"GET",    S3_BUCKET,  "GetBucketRequestPayment", {"requestPayment"}},
+	{"GET",    S3_BUCKET,  "CreateSession", {"session"}},
+	{"GET",    S3_BUCKET,  "GetBucketTagging", {"tagging"}},
+	{"GET",    S3_BUCKET,  "ListMultipartUploads", {"uploads"}},
+	{"GET",    S3_BUCKET,  "GetBucketVersioning", {"versioning"}},
+	{"GET",    S3_BUCKET,  "ListObjectVersions", {"versions"}},
+	{"GET",    S3_BUCKET,  "GetBucketWebsite", {"website"}},
+	{"GET",    S3_BUCKET,  "ListObjectsV2", {"list-type=2"}},
+	{"GET",    S3_BUCKET,  "ListObjects", {0}},
+	{"PUT",    S3_BUCKET,  "PutBucketAbac", {"abac"}},
+	{"PUT",    S3_BUCKET,  "PutBucketAccelerateConfiguration", {"accelerate"}},
+	{"PUT",    S3_BUCKET,  "PutBucketAcl", {"acl"}},
+	{"PUT",    S3_BUCKET,  "PutBucketAnalyticsConfiguration", {"analytics"}},
+	{"PUT",    S3_BUCKET,  "PutBucketCors", {"cors"}},
+	{"PUT",    S3_BUCKET,  "PutBucketEncryption", {"encryption"}},
+	{"PUT",    S3_BUCKET,  "PutBucketIntelligentTieringConfiguration", {"intelligent-tiering"}},
+	{"PUT",    S3_BUCKET,  "PutBucketInventoryConfiguration", {"inventory"}},
+	{"PUT",    S3_BUCKET,  "PutBucketLifecycleConfiguration", {"lifecycle"}},
+	{"PUT",    S3_BUCKET,  "PutBucketLogging", {"logging"}},
+	{"PUT",    S3_BUCKET,  "UpdateBucketMetadataInventoryTableConfiguration",
+		{"metadataInventoryTable"}},
+	{"PUT",    S3_BUCKET,  "UpdateBucketMetadataJournalTableConfiguration",
+		{"metadataJournalTable"}},
+	{"PUT",    S3_BUCKET,  "PutBucketMetricsConfiguration", {"metrics"}},
+	{"PUT",    S3_BUCKET,  "PutBucketNotificationConfiguration", {"notification"}},
+	{"PUT",    S3_BUCKET,  "PutObjectLockConfiguration", {"object-lock"}},
+	{"PUT",    S3_BUCKET,  "PutBucketOwnershipControls", {"ownershipControls"}},
+	{"PUT",    S3_BUCKET,  "PutBucketPolicy", {"policy"}},
+	{"PUT",    S3_BUCKET,  "PutPublicAccessBlock", {"publicAccessBlock"}},
+	{"PUT",    S3_BUCKET,  "PutBucketReplication", {"replication"}},
+	{"PUT",    S3_BUCKET,  "PutBucketRequestPayment", {"requestPayment"}},
+	{"PUT",    S3_BUCKET,  "PutBucketTagging", {"tagging"}},
+	{"PUT",    S3_BUCKET,  "PutBucketVersioning", {"versioning"}},
+	{"PUT",    S3_BUCKET,  "PutBucketWebsite", {"website"}},
+	{"PUT",    S3_BUCKET,  "CreateBucket", {0}},
+	{"POST",   S3_BUCKET,  "DeleteObjects", {"delete"}},
+	{"POST",   S3_BUCKET,  "CreateBucketMetadataConfiguration", {"metadataConfiguration"}},
+	{"POST",   S3_BUCKET,  "CreateBucketMetadataTableConfiguration", {"metadataTable"}},
+	{"POST",   S3_BUCKET,  "PostObject", {"Content-Type:multipart/form-data"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketAnalyticsConfiguration", {"analytics"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketCors", {"cors"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketEncryption", {"encryption"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketIntelligentTieringConfiguration",
+		{"intelligent-tiering"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketInventoryConfiguration", {"inventory"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketLifecycle", {"lifecycle"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketMetadataConfiguration", {"metadataConfiguration"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketMetadataTableConfiguration", {"metadataTable"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketMetricsConfiguration", {"metrics"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketOwnershipControls", {"ownershipControls"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketPolicy", {"policy"}},
+	{"DELETE", S3_BUCKET,  "DeletePublicAccessBlock", {"publicAccessBlock"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketReplication", {"replication"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketTagging", {"tagging"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucketWebsite", {"website"}},
+	{"DELETE", S3_BUCKET,  "DeleteBucket", {0}},
 	/* clang-format on */
 };
 
@@ -139,8 +144,13 @@ static struct slice text(const char *s)
 	return (struct slice){s, strlen(s)};
 }
 
-/* wanted is NAME or NAME=VALUE. */
-static bool has_param(struct slice query, const char *wanted)
+enum found {
+	ABSENT,
+	PRESENT,
+	UNREAD, /* a header that may stand where the head was cut off */
+};
+
+static enum found find_param(struct slice query, const char *wanted)
 {
 	size_t n = strcspn(wanted, "=");
 	struct url_param param;
@@ -148,37 +158,50 @@ static bool has_param(struct slice query, const char *wanted)
 	while (url_next_param(&query, &param))
 		if (url_is(param.name, (struct slice){wanted, n}) &&
 		    (!wanted[n] || (param.value.p && url_is(param.value, text(wanted + n + 1)))))
-			return true;
-	return false;
+			return PRESENT;
+	return ABSENT;
 }
 
-static bool has_params(struct slice query, const struct row *row)
+static enum found find_header(const struct http1_request *request, const char *wanted, size_t n)
 {
-	for (size_t i = 0; i < 2 && row->query[i]; i++)
-		if (!has_param(query, row->query[i]))
-			return false;
-	return true;
+	struct slice value = http1_header(request->headers, (struct slice){wanted, n});
+	struct slice begin = text(wanted + n + 1);
+
+	if (!value.p)
+		return request->whole ? ABSENT : UNREAD;
+	if (value.n < begin.n || strncasecmp(value.p, begin.p, begin.n) != 0)
+		return ABSENT;
+	return PRESENT;
 }
 
-static bool has_header(struct slice headers, const struct row *row)
+static enum found find_needs(const struct http1_request *request, struct slice query,
+			     const struct row *row)
 {
-	struct slice value = http1_header(headers, text(row->header));
-	struct slice begin = text(row->value ? row->value : "");
+	enum found found = PRESENT;
 
-	return value.p && value.n >= begin.n && strncasecmp(value.p, begin.p, begin.n) == 0;
+	for (size_t i = 0; i < 3 && row->needs[i] && found == PRESENT; i++) {
+		size_t n = strcspn(row->needs[i], ":");
+
+		found = row->needs[i][n] ? find_header(request, row->needs[i], n)
+					 : find_param(query, row->needs[i]);
+	}
+	return found;
 }
 
 const char *s3_operation(const struct http1_request *request, enum s3_level level,
 			 struct slice query)
 {
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (row->level != level || !slice_is(request->method, text(row->method)) ||
-		    !has_params(query, row))
+		if (row->level != level || !slice_is(request->method, text(row->method)))
 			continue;
-		if (!row->header || has_header(request->headers, row))
+		switch (find_needs(request, query, row)) {
+		case PRESENT:
 			return row->operation;
-		if (!request->whole)
+		case UNREAD:
 			return NULL;
+		case ABSENT:
+			break;
+		}
 	}
 	return NULL;
 }

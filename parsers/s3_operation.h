@@ -12,7 +12,7 @@ enum s3_level {
 	S3_DIRECTORIES, /* no bucket, at the control endpoint of S3 Express */
 	S3_BUCKET,
 	S3_KEY,
-	S3_ROUTE,	/* the answer of an Object Lambda function */
+	S3_ROUTE, /* the answer of an Object Lambda function */
 };
 
 /* The SDK's name for the operation, static storage; NULL when the table has

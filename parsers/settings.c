@@ -88,10 +88,14 @@ const struct setting setting_table[] = {
 	HEADING("Bounds:"),
 	{"max-connections", 0, "N", "S3SLOWER_MAX_CONNECTIONS", &kind_count, FIELD(max_connections),
 	 .fallback = "4096", .min = 16, .max = 262144, .wants = "a whole number",
-	 .help = "unfinished requests kept in the kernel, 3.5 KB each"},
+	 .help = "unfinished requests kept in the kernel, 6 KB each"},
 	{"perf-pages", 0, "PAGES", "S3SLOWER_PERF_PAGES", &kind_power, FIELD(perf_pages),
 	 .fallback = "256", .min = 2, .max = 16384, .wants = "a power of two",
 	 .help = "size of the event buffer of each CPU, a power of two"},
+
+	{"cache", 0, "DIR", "S3SLOWER_CACHE", &kind_text, FIELD(cache),
+	 .fallback = "/var/cache/s3slower", .wants = "a directory, or none",
+	 .help = "keep compiled programs here, so that starting is fast; none: do not"},
 
 	HEADING("Instead of tracing:"),
 	{"ebpf", 0, NULL, NULL, &kind_switch, FIELD(ebpf),

@@ -47,6 +47,7 @@ struct settings {
 	/* bounds */
 	uint64_t max_connections; /* records in the kernel */
 	uint64_t perf_pages;	  /* per CPU, a power of two */
+	const char *cache;	  /* directory of compiled programs; "none": no cache */
 	/* instead of tracing */
 	bool ebpf, help, version;
 	/* -- command args: NULL-terminated, borrowed; NULL if none */

@@ -105,7 +105,7 @@ static bool is_plain(char c)
 static bool put_clean(struct text_arena *arena, struct slice s, bool percent)
 {
 	while (s.n) {
-		unsigned char b[4];
+		unsigned char b[4] = {0};
 		struct slice after = s, one = s;
 		size_t n = 0, length;
 		unsigned c = 0;
@@ -161,8 +161,8 @@ const char *text_decoded(struct text_arena *arena, struct slice s)
 	return s.p ? finish(arena, start, put_clean(arena, s, true)) : NULL;
 }
 
-/* Names whose values are secrets, in lower case; a name that ends in one of
- * the second kind is one as well. */
+/* Names whose values are secrets; with suffix, also every name that ends so.
+ * Access key ids are none: they say who asked. */
 enum secret_in {
 	IN_QUERY = 1,
 	IN_HEADER = 2,
@@ -180,7 +180,6 @@ static const struct {
 	{SLICE("securitytoken"), IN_BOTH, true},
 	{SLICE("session-token"), IN_BOTH, true},
 	{SLICE("sessiontoken"), IN_BOTH, true},
-	{SLICE("s3session-token"), IN_BOTH, true},
 	{SLICE("metadata-token"), IN_BOTH, true},
 	{SLICE("authorization-token"), IN_BOTH, true},
 	{SLICE("auth-token"), IN_BOTH, true},
@@ -283,7 +282,8 @@ const char *text_target(struct text_arena *arena, struct slice path, struct slic
 		if (!whole || !param.value.p)
 			continue;
 		whole = put(arena, "=", 1);
-		if (param.value.n && (is_secret(param.name, IN_QUERY) || carries_secret(param.value)))
+		if (param.value.n &&
+		    (is_secret(param.name, IN_QUERY) || carries_secret(param.value)))
 			whole = whole && put(arena, "***", 3);
 		else
 			whole = whole && put_clean(arena, param.value, false);

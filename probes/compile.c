@@ -40,9 +40,27 @@ struct libbcc {
 };
 #undef X
 
+#define LIBBCC_NAME "libbcc.so.0"
+
+const char *compile_library(void)
+{
+	static const char *const paths[] = {
+		"/usr/local/lib/" LIBBCC_NAME,
+		"/usr/lib/x86_64-linux-gnu/" LIBBCC_NAME,
+		"/usr/lib/aarch64-linux-gnu/" LIBBCC_NAME,
+		"/usr/lib64/" LIBBCC_NAME,
+		"/usr/lib/" LIBBCC_NAME,
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if (access(paths[i], R_OK) == 0)
+			return paths[i];
+	return NULL;
+}
+
 static int libbcc_open(struct libbcc *b)
 {
-	b->handle = dlopen("libbcc.so.0", RTLD_NOW | RTLD_GLOBAL);
+	b->handle = dlopen(LIBBCC_NAME, RTLD_NOW | RTLD_GLOBAL);
 	if (!b->handle)
 		return -ENOPKG;
 #define X(name)                                                             \
@@ -175,15 +193,7 @@ static int child(const char *text, const char *const *flags, size_t n_flags, con
 	}
 	if (write(out, &verdict, sizeof(verdict)) != sizeof(verdict) || verdict.err)
 		return 1;
-	if (object_write(&object, out))
-		return 1;
-	for (size_t i = 0; i < n_targets; i++) {
-		if (write(out, &targets[i].n_points, sizeof(int)) != sizeof(int) ||
-		    write(out, targets[i].point, sizeof(targets[i].point)) !=
-			    sizeof(targets[i].point))
-			return 1;
-	}
-	return 0;
+	return compile_write(&object, targets, n_targets, out) ? 1 : 0;
 }
 
 /* The first line of the compiler's output that says "error:", else the first. */
@@ -217,37 +227,48 @@ static int scratch_file(const char *dir)
 	return fd >= 0 ? fd : open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
+int compile_write(const struct object *object, const struct compile_target *targets,
+		  size_t n_targets, int fd)
+{
+	int err = object_write(object, fd);
+
+	for (size_t i = 0; !err && i < n_targets; i++) {
+		err = object_write_all(fd, &targets[i].n_points, sizeof(targets[i].n_points));
+		if (!err)
+			err = object_write_all(fd, targets[i].point, sizeof(targets[i].point));
+	}
+	return err;
+}
+
+int compile_read(struct object *object, struct compile_target *targets, size_t n_targets, int fd)
+{
+	int err = object_read(object, fd);
+
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < n_targets; i++) {
+		struct compile_target *t = &targets[i];
+
+		err = object_read_all(fd, &t->n_points, sizeof(t->n_points));
+		if (!err)
+			err = object_read_all(fd, t->point, sizeof(t->point));
+		if (!err && t->n_points > PROBE_POINTS_MAX)
+			err = -EBADMSG;
+		for (int k = 0; k < PROBE_POINTS_MAX; k++)
+			t->point[k].program[sizeof(t->point[k].program) - 1] = '\0';
+	}
+	if (err)
+		object_free(object);
+	return err;
+}
+
 static int receive(int fd, struct object *object, struct compile_target *targets, size_t n_targets)
 {
 	struct verdict verdict;
-	int err;
 
-	if (read(fd, &verdict, sizeof(verdict)) != sizeof(verdict))
-		return -EINVAL;
-	if (verdict.err)
-		return verdict.err;
-	err = object_read(object, fd);
-	for (size_t i = 0; !err && i < n_targets; i++) {
-		char buf[sizeof(int) + sizeof(targets[i].point)];
-		size_t have = 0;
-
-		while (have < sizeof(buf)) {
-			ssize_t n = read(fd, buf + have, sizeof(buf) - have);
-
-			if (n <= 0)
-				break;
-			have += (size_t)n;
-		}
-		if (have < sizeof(buf)) {
-			object_free(object);
-			return -EBADMSG;
-		}
-		memcpy(&targets[i].n_points, buf, sizeof(int));
-		memcpy(targets[i].point, buf + sizeof(int), sizeof(targets[i].point));
-		if (targets[i].n_points > PROBE_POINTS_MAX)
-			targets[i].n_points = -EBADMSG;
-	}
-	return err;
+	if (object_read_all(fd, &verdict, sizeof(verdict)))
+		return -EINVAL; /* the fork died: its last words are in the log */
+	return verdict.err ? verdict.err : compile_read(object, targets, n_targets, fd);
 }
 
 int compile(const char *text, const char *const *flags, size_t n_flags, struct object *object,

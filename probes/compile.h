@@ -35,4 +35,14 @@ size_t compile_uses(const struct compile_target *targets, size_t n_targets,
 int compile(const char *text, const char *const *flags, size_t n_flags, struct object *object,
 	    struct compile_target *targets, size_t n_targets, char *message, size_t size);
 
+/* What compile() gave, as a stream and back. 0 or -errno; compile_read() owns
+ * the object as compile() does, and checks what it reads. */
+int compile_write(const struct object *object, const struct compile_target *targets,
+		  size_t n_targets, int fd);
+int compile_read(struct object *object, struct compile_target *targets, size_t n_targets, int fd);
+
+/* The file of libbcc that compile() would load, for those who must notice when
+ * it changes. NULL if there is none. */
+const char *compile_library(void);
+
 #endif

@@ -8,7 +8,7 @@
 
 #define CODE_MAX (8u << 20)
 
-static int write_all(int fd, const void *p, size_t n)
+int object_write_all(int fd, const void *p, size_t n)
 {
 	const char *c = p;
 
@@ -25,7 +25,7 @@ static int write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
-static int read_all(int fd, void *p, size_t n)
+int object_read_all(int fd, void *p, size_t n)
 {
 	char *c = p;
 
@@ -46,9 +46,9 @@ static int read_all(int fd, void *p, size_t n)
 
 int object_write(const struct object *object, int fd)
 {
-	int err = write_all(fd, object, offsetof(struct object, code));
+	int err = object_write_all(fd, object, offsetof(struct object, code));
 
-	return err ? err : write_all(fd, object->code, object->code_size);
+	return err ? err : object_write_all(fd, object->code, object->code_size);
 }
 
 int object_read(struct object *object, int fd)
@@ -56,7 +56,7 @@ int object_read(struct object *object, int fd)
 	int err;
 
 	memset(object, 0, sizeof(*object));
-	err = read_all(fd, object, offsetof(struct object, code));
+	err = object_read_all(fd, object, offsetof(struct object, code));
 	if (err)
 		return err;
 	if (object->n_maps > OBJECT_MAPS || object->n_programs > OBJECT_PROGRAMS ||
@@ -71,7 +71,7 @@ int object_read(struct object *object, int fd)
 	object->code = malloc(object->code_size ? object->code_size : 1);
 	if (!object->code)
 		return -ENOMEM;
-	err = read_all(fd, object->code, object->code_size);
+	err = object_read_all(fd, object->code, object->code_size);
 	if (err)
 		object_free(object);
 	return err;

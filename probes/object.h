@@ -37,6 +37,10 @@ int object_write(const struct object *object, int fd);
 int object_read(struct object *object, int fd);
 void object_free(struct object *object);
 
+/* All n bytes or -errno; -EBADMSG when the stream ends early. */
+int object_write_all(int fd, const void *p, size_t n);
+int object_read_all(int fd, void *p, size_t n);
+
 /* Index by name, or -ENOENT. */
 int object_find_map(const struct object *object, const char *name);
 int object_find_program(const struct object *object, const char *name);

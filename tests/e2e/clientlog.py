@@ -64,11 +64,11 @@ def _response_received(parsed_response, response_dict, event_name, **_):
     if parsed_response is None:
         return record(end_ns=end_ns, **line)
     line["status"] = parsed_response["ResponseMetadata"]["HTTPStatusCode"]
-    line["error_code"] = parsed_response.get("Error", {}).get("Code")
     headers = {k.lower(): v for k, v in response_dict["headers"].items()}
     line["request_id"] = headers.get("x-amz-request-id")
     if operation in NO_DATA:
         return record(end_ns=end_ns, response_size=0, **line)
+    line["error_code"] = parsed_response.get("Error", {}).get("Code")
     body = parsed_response.get("Body")
     if hasattr(body, "read"):
         return _follow(body, int(headers["content-length"]), line)

@@ -34,8 +34,8 @@ static void check_text(const char *s)
 		p += more + 1;
 		/* A backslash is doubled, or begins an escape of four. */
 		if (c == '\\') {
-			CHECK(*p == '\\' || (*p == 'x' && strspn((const char *)p + 1,
-								 "0123456789abcdef") >= 2));
+			CHECK(*p == '\\' ||
+			      (*p == 'x' && strspn((const char *)p + 1, "0123456789abcdef") >= 2));
 			p++;
 		}
 	}
@@ -75,7 +75,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
 	arena.used = 0;
 	struct slice path = {in.p, in.n * data[0] / 256};
-	check_arena(&arena, text_target(&arena, path, slice_from(in, path.n)), 4 * in.n + 1 + 3 * in.n);
+	check_arena(&arena, text_target(&arena, path, slice_from(in, path.n)),
+		    4 * in.n + 1 + 3 * in.n);
 	text_secret_header(in);
 
 	/* A secret behind any innocent query stays one. */

@@ -31,8 +31,8 @@ static const struct {
 	{"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", "OPTIONS", "*", 1},
 	{"CONNECT s3.amazonaws.com:443 HTTP/1.1\r\nHost: h\r\n\r\n", "CONNECT",
 	 "s3.amazonaws.com:443", 1},
-	{"PATCH /b HTTP/1.1\r\nodd line\r\n folded\r\nA : b\r\n: c\r\nX: \x01\n\r\xff\r\n\r\n", "PATCH",
-	 "/b", 1},
+	{"PATCH /b HTTP/1.1\r\nodd line\r\n folded\r\nA : b\r\n: c\r\nX: \x01\n\r\xff\r\n\r\n",
+	 "PATCH", "/b", 1},
 };
 
 static void good_heads_are_read(void)
@@ -77,8 +77,9 @@ static void every_beginning_is_partial(void)
 			CU_ASSERT(!r.method.p || slice_is(r.method, text(good_requests[i].method)));
 			CU_ASSERT(slice_begins(target, r.target));
 			CU_ASSERT(r.minor == -1 || slice_is(r.target, target));
-			CU_ASSERT(r.headers.n == 0 || slice_is((struct slice){r.headers.p + r.headers.n - 2, 2},
-							       SLICE("\r\n")));
+			CU_ASSERT(r.headers.n == 0 ||
+				  slice_is((struct slice){r.headers.p + r.headers.n - 2, 2},
+					   SLICE("\r\n")));
 		}
 	}
 }
@@ -86,12 +87,28 @@ static void every_beginning_is_partial(void)
 static void what_is_no_request_is_bad(void)
 {
 	static const char *const bad[] = {
-		"\x16\x03\x01\x02", "GETX / HTTP/1.1\r\n", "get / HTTP/1.1\r\n",  "G3T",
-		" GET / HTTP/1.1",  "\r\nGET / HTTP/1.1",  "GET  / HTTP/1.1\r\n", "GET /\r\n",
-		"GET / HTTP/2.0",   "GET / HTTP/1.x",	   "GET / HTTP/1.1\n",	  "GET / HTTP/1.1 \r\n",
-		"GET /a b HTTP/1.", "GET /\x7f",	   "GET /a\tb ",	  "PRI * HTTP/2.0\r\n",
-		"HTTP/1.1 200 OK",  "GET / http/1.1",	   "GETTING",		  "POSTGRES",
-		"GET / HTTP/1.1\" 200 12 \"-\"", "GET / HTTP/1.11\r\n",
+		"\x16\x03\x01\x02",
+		"GETX / HTTP/1.1\r\n",
+		"get / HTTP/1.1\r\n",
+		"G3T",
+		" GET / HTTP/1.1",
+		"\r\nGET / HTTP/1.1",
+		"GET  / HTTP/1.1\r\n",
+		"GET /\r\n",
+		"GET / HTTP/2.0",
+		"GET / HTTP/1.x",
+		"GET / HTTP/1.1\n",
+		"GET / HTTP/1.1 \r\n",
+		"GET /a b HTTP/1.",
+		"GET /\x7f",
+		"GET /a\tb ",
+		"PRI * HTTP/2.0\r\n",
+		"HTTP/1.1 200 OK",
+		"GET / http/1.1",
+		"GETTING",
+		"POSTGRES",
+		"GET / HTTP/1.1\" 200 12 \"-\"",
+		"GET / HTTP/1.11\r\n",
 	};
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -127,14 +144,16 @@ static void headers_are_found_in_any_case_and_trimmed(void)
 	static const struct {
 		const char *name, *value;
 	} rows[] = {
-		{"host", "a b"},      {"HOST", "a b"},	 {"empty", ""},	    {"twice", "1"},
-		{"bad name", NULL},   {"space", NULL},	 {"folded", "one"}, {"url", "http://h:80/"},
-		{"ho", NULL},	      {"hostname", NULL}, {"last", "9"},     {"", NULL},
+		{"host", "a b"},	 {"HOST", "a b"},	  {"empty", ""},
+		{"twice", "1"},		 {"bad name", NULL},	  {"space", NULL},
+		{"folded", "one"},	 {"url", "http://h:80/"}, {"ho", NULL},
+		{"hostname", NULL},	 {"last", "9"},		  {"", NULL},
 		{"odd", "\x01\xff\n\r"},
 	};
-	struct slice headers = SLICE("Host: \t a b \t\r\nEmpty:\r\nTwice: 1\r\nTWICE: 2\r\nbad name: 1\r\n"
-				     "space : 1\r\nFolded: one\r\n two\r\n: none\r\nUrl:http://h:80/\r\n"
-				     "Odd: \x01\xff\n\r\r\nnocolon\r\nLast: 9\r\n");
+	struct slice headers =
+		SLICE("Host: \t a b \t\r\nEmpty:\r\nTwice: 1\r\nTWICE: 2\r\nbad name: 1\r\n"
+		      "space : 1\r\nFolded: one\r\n two\r\n: none\r\nUrl:http://h:80/\r\n"
+		      "Odd: \x01\xff\n\r\r\nnocolon\r\nLast: 9\r\n");
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct slice value = http1_header(guard_copy(headers), text(rows[i].name));
@@ -177,9 +196,9 @@ static void responses_and_their_beginnings(void)
 static void what_is_no_response_is_bad(void)
 {
 	static const char *const bad[] = {
-		"HTTP/2 200\r\n",    "HTTP/1.1 099 x\r\n", "HTTP/1.1 600 x\r\n", "HTTP/1.1 20x",
-		"HTTP/1.1  200",     "HTTP/1.1 2000\r\n",  "http/1.1 200 OK",	 "ICY 200 OK\r\n",
-		"HTTP/1.1\r\n",	     "HTTP/1.1 200\nOK",   "GET / HTTP/1.1\r\n", "\x15\x03\x03",
+		"HTTP/2 200\r\n",     "HTTP/1.1 099 x\r\n", "HTTP/1.1 600 x\r\n", "HTTP/1.1 20x",
+		"HTTP/1.1  200",      "HTTP/1.1 2000\r\n",  "http/1.1 200 OK",	  "ICY 200 OK\r\n",
+		"HTTP/1.1\r\n",	      "HTTP/1.1 200\nOK",   "GET / HTTP/1.1\r\n", "\x15\x03\x03",
 		"HTTP/1.1 -20 x\r\n",
 	};
 
@@ -305,8 +324,18 @@ static void chunked_bodies_and_their_beginnings(void)
 static void bad_chunks_are_refused(void)
 {
 	static const char *const bad[] = {
-		"\r\n", "x\r\n", "-1\r\n", "5\nhello\r\n", "5\rhello", "5;a\nb\r\n", "5;a\rb\r\n",
-		"8000000000000000\r\n", "ffffffffffffffff1\r\n", "1\r\nab\r\n", "0x5\r\n", "1\r\na\n0\r\n",
+		"\r\n",
+		"x\r\n",
+		"-1\r\n",
+		"5\nhello\r\n",
+		"5\rhello",
+		"5;a\nb\r\n",
+		"5;a\rb\r\n",
+		"8000000000000000\r\n",
+		"ffffffffffffffff1\r\n",
+		"1\r\nab\r\n",
+		"0x5\r\n",
+		"1\r\na\n0\r\n",
 		" 5\r\nhello\r\n",
 	};
 	uint64_t payload;

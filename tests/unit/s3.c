@@ -70,8 +70,8 @@ static const struct {
 	{"DELETE /b", "h", V4, "DeleteBucket", "b", 0, "h"},
 	{"PUT /b/dir/", "h", V4, "PutObject", "b", "dir/", "h"},
 	{"GET /b//k", "h", V4, "GetObject", "b", "/k", "h"},
-	{"GET /b/a%2Fb+c%20d/\xc3\xa9?versionId=1", "h", V4, "GetObject", "b", "a%2Fb+c%20d/\xc3\xa9",
-	 "h"},
+	{"GET /b/a%2Fb+c%20d/\xc3\xa9?versionId=1", "h", V4, "GetObject", "b",
+	 "a%2Fb+c%20d/\xc3\xa9", "h"},
 	{"GET //k", "h", V4, 0, 0, 0, "h"},
 	{"GET http://h:81/b/k?acl", "other", V4, "GetObjectAcl", "b", "k", "h:81"},
 	{"GET HTTP://me:pw@h/b/k", "other", V4, "GetObject", "b", "k", "h"},
@@ -106,16 +106,16 @@ static const struct {
 	 "s3-fips.dualstack.us-gov-west-1.amazonaws.com"},
 	{"GET /k", "ap-123.s3-accesspoint.us-east-1.amazonaws.com", 0, "GetObject", "ap-123", "k",
 	 "s3-accesspoint.us-east-1.amazonaws.com"},
-	{"GET /k", "ap-1.op-2.s3-outposts.us-east-1.amazonaws.com", 0, "GetObject", "ap-1.op-2", "k",
-	 "s3-outposts.us-east-1.amazonaws.com"},
+	{"GET /k", "ap-1.op-2.s3-outposts.us-east-1.amazonaws.com", 0, "GetObject", "ap-1.op-2",
+	 "k", "s3-outposts.us-east-1.amazonaws.com"},
 	{"GET /k", "x.mrap.accesspoint.s3-global.amazonaws.com", 0, "GetObject", "x.mrap", "k",
 	 "accesspoint.s3-global.amazonaws.com"},
 	{"GET /?session", "b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", 0,
 	 "CreateSession", "b--use1-az4--x-s3", 0, "s3express-use1-az4.us-east-1.amazonaws.com"},
 	{"GET /", "s3express-control.us-east-1.amazonaws.com", 0, "ListDirectoryBuckets", 0, 0,
 	 "s3express-control.us-east-1.amazonaws.com"},
-	{"PUT /b--x-s3", "s3express-control.us-east-1.amazonaws.com", 0, "CreateBucket", "b--x-s3", 0,
-	 "s3express-control.us-east-1.amazonaws.com"},
+	{"PUT /b--x-s3", "s3express-control.us-east-1.amazonaws.com", 0, "CreateBucket", "b--x-s3",
+	 0, "s3express-control.us-east-1.amazonaws.com"},
 	{"GET /k", "b.bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com", 0, "GetObject", "b", "k",
 	 "bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com"},
 	{"GET /b/k", "bucket.vpce-1a-2b.s3.us-east-1.vpce.amazonaws.com", 0, "GetObject", "b", "k",
@@ -241,7 +241,8 @@ static void operations_have_their_names(void)
 			 path_style ? "/b" : "", operations[i / 2].key, operations[i / 2].query);
 		bool ok = classify(line, path_style ? "s3.amazonaws.com" : "b.s3.amazonaws.com",
 				   operations[i / 2].headers, true, NULL, NULL, &r) &&
-			  same(text(r.operation), operations[i / 2].operation) && same(r.bucket, "b");
+			  same(text(r.operation), operations[i / 2].operation) &&
+			  same(r.bucket, "b");
 
 		CU_ASSERT(ok);
 		if (!ok)
@@ -277,9 +278,11 @@ static const struct {
 	{false, "GET /b/k", "b.s3.amazonaws.com", SCOPE("ec2"), "Server: AmazonS3\r\n"},
 	{false, "GET /b/k", "h", SCOPE("s3tables"), 0},
 	{true, "GET /b/k", "h",
-	 "authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/s3/aws4_request, S=1\r\n", 0},
+	 "authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/s3/aws4_request, S=1\r\n",
+	 0},
 	{false, "GET /b/k", "h",
-	 "Authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/sqs/aws4_request,S=1\r\n", 0},
+	 "Authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/sqs/aws4_request,S=1\r\n",
+	 0},
 	{true, "GET /b/k", "h",
 	 "Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/2024/us-east-1/s3/aws4_request\r\n", 0},
 	{true, "GET /b/k", "h", "Authorization: AWS AKID:c2ln\r\n", 0},
@@ -288,9 +291,11 @@ static const struct {
 	{false, "GET /b/k", "h", "Authorization: AWS4-HMAC-SHA256\r\n", 0},
 	{false, "GET /b/k", "h", "Authorization: AWS4-HMAC-SHA256 Credential=s3\r\n", 0},
 	/* presigned */
-	{true, "GET /b/k?X-Amz-Credential=A%2F20240101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=1",
+	{true,
+	 "GET /b/k?X-Amz-Credential=A%2F20240101%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Signature=1",
 	 "h", 0, 0},
-	{false, "GET /?X-Amz-Credential=A%2F20240101%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Signature=1",
+	{false,
+	 "GET /?X-Amz-Credential=A%2F20240101%2Fus-east-1%2Fsts%2Faws4_request&X-Amz-Signature=1",
 	 "h", 0, 0},
 	{true, "GET /b/k?AWSAccessKeyId=A&Signature=b%3D&Expires=1", "h", 0, 0},
 	{false, "GET /b/k?AWSAccessKeyId=A&Signature=b%3D", "h", 0, 0},
@@ -355,7 +360,7 @@ static void s3_is_told_from_the_rest(void)
 static void endpoints_the_user_names(void)
 {
 	static const char *const pattern[] = {"minio.local:9000", "*.ceph.lan", "http://web:80/",
-					      "10.0.0.5",	  "zone.ceph.lan"};
+					      "10.0.0.5", "zone.ceph.lan"};
 	static const struct s3_endpoints endpoints = {pattern, COUNT(pattern)};
 	static const struct {
 		const char *host, *bucket, *endpoint; /* bucket: NULL when not S3 */
@@ -427,12 +432,15 @@ static void error_codes(void)
 		const char *body, *code;
 	} rows[] = {
 		{"<Error><Code>NoSuchKey</Code><Message>x</Message></Error>", "NoSuchKey"},
-		{"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code>", "SlowDown"},
-		{"\xef\xbb\xbf \r\n\t<?xml?>   <!-- <Error> --> \n<Error\n xmlns='a>b'>\n <Code> A </Code>",
+		{"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code>",
+		 "SlowDown"},
+		{"\xef\xbb\xbf \r\n\t<?xml?>   <!-- <Error> --> \n<Error\n xmlns='a>b'>\n <Code> A "
+		 "</Code>",
 		 "A"},
 		{"<?xml version=\"1.0\"?>\n                    <Error><Code>InternalError</Code>",
 		 "InternalError"},
-		{"<Error><Message>a<b>c</b><![CDATA[<Code>no</Code>]]></Message><Code>Yes</Code>", "Yes"},
+		{"<Error><Message>a<b>c</b><![CDATA[<Code>no</Code>]]></Message><Code>Yes</Code>",
+		 "Yes"},
 		{"<Error><Key/><Code>K</Code>", "K"},
 		{"<Error><Resource><Code>no</Code></Resource></Error>", 0},
 		{"<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>", 0},

@@ -40,18 +40,24 @@ static const struct {
 	{"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
 	{"\x1b[2J\a\r\n\t\x7f", "\\x1b[2J\\x07\\x0d\\x0a\\x09\\x7f"},
 	{"a\\x41\\", "a\\\\x41\\\\"},
-	{"\xc2\x85\xc2\x9b", "\\xc2\\x85\\xc2\\x9b"},		 /* C1: NEL, CSI */
+	{"\xc2\x85\xc2\x9b", "\\xc2\\x85\\xc2\\x9b"},			/* C1: NEL, CSI */
 	{"\xe2\x80\xa8\xe2\x80\xa9", "\\xe2\\x80\\xa8\\xe2\\x80\\xa9"}, /* line separators */
-	{"\xe2\x80\xae" "a", "\\xe2\\x80\\xae" "a"},		 /* right-to-left override */
-	{"\xe2\x81\xa6", "\\xe2\\x81\\xa6"},			 /* isolate */
+	{"\xe2\x80\xae"
+	 "a",
+	 "\\xe2\\x80\\xae"
+	 "a"},				     /* right-to-left override */
+	{"\xe2\x81\xa6", "\\xe2\\x81\\xa6"}, /* isolate */
 	{"\xe2\x80\x8e\xe2\x80\x8b", "\\xe2\\x80\\x8e\\xe2\\x80\\x8b"},
 	{"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},
-	{"\xc0\x80\xc1\xbf", "\\xc0\\x80\\xc1\\xbf"},		 /* overlong */
+	{"\xc0\x80\xc1\xbf", "\\xc0\\x80\\xc1\\xbf"}, /* overlong */
 	{"\xe0\x80\xaf", "\\xe0\\x80\\xaf"},
-	{"\xed\xa0\x80", "\\xed\\xa0\\x80"},			 /* surrogate */
+	{"\xed\xa0\x80", "\\xed\\xa0\\x80"},		       /* surrogate */
 	{"\xf4\x90\x80\x80\xff", "\\xf4\\x90\\x80\\x80\\xff"}, /* beyond Unicode */
 	{"\xc3", "\\xc3"},
-	{"\xe2\x82" "a", "\\xe2\\x82" "a"},
+	{"\xe2\x82"
+	 "a",
+	 "\\xe2\\x82"
+	 "a"},
 	{"\x80\xc3\xa9", "\\x80\xc3\xa9"},
 };
 
@@ -75,10 +81,18 @@ static void percent_escapes_are_decoded_once(void)
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
-		{"%41%2f%2F", "A//"},	 {"a+b%2Bc", "a+b+c"},	{"%2541", "%41"},
-		{"%c3%A9", "\xc3\xa9"},	 {"%c3x", "\\xc3x"},	{"%0d%0A%00%1b", "\\x0d\\x0a\\x00\\x1b"},
-		{"%", "%"},		 {"%4", "%4"},		{"%zz%4g", "%zz%4g"},
-		{"%5C", "\\\\"},	 {"\xc3%a9", "\xc3\xa9"}, {"%e2%80%ae", "\\xe2\\x80\\xae"},
+		{"%41%2f%2F", "A//"},
+		{"a+b%2Bc", "a+b+c"},
+		{"%2541", "%41"},
+		{"%c3%A9", "\xc3\xa9"},
+		{"%c3x", "\\xc3x"},
+		{"%0d%0A%00%1b", "\\x0d\\x0a\\x00\\x1b"},
+		{"%", "%"},
+		{"%4", "%4"},
+		{"%zz%4g", "%zz%4g"},
+		{"%5C", "\\\\"},
+		{"\xc3%a9", "\xc3\xa9"},
+		{"%e2%80%ae", "\\xe2\\x80\\xae"},
 		{"%C3\xa9%", "\xc3\xa9%"},
 	};
 
@@ -122,8 +136,10 @@ static void secrets_in_urls_are_masked(void)
 		{"/b/k", "", "/b/k?"},
 		{"/b/k", "acl", "/b/k?acl"},
 		{"/b\n", "a=b=c&&d=&e", "/b\\x0a?a=b=c&d=&e"},
-		{"/k", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F2024&X-Amz-Signature=00ff",
-		 "/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F2024&X-Amz-Signature=***"},
+		{"/k",
+		 "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F2024&X-Amz-Signature=00ff",
+		 "/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AK%2F2024&X-Amz-Signature=**"
+		 "*"},
 		{"/k", "x-amz-SECURITY-token=FwoG%2F&x=1", "/k?x-amz-SECURITY-token=***&x=1"},
 		{"/k", "X%2DAmz%2dSignatur%65=1", "/k?X%2DAmz%2dSignatur%65=***"},
 		{"/k", "AWSAccessKeyId=AK&Signature=a%3D=&Expires=1",
@@ -132,7 +148,8 @@ static void secrets_in_urls_are_masked(void)
 		 "/k?X-Goog-Signature=***&sig=***&token=***&password=***&access_token=***"},
 		{"/k", "X-Amz-S3session-Token=1&x-amz-server-side-encryption-customer-key=2",
 		 "/k?X-Amz-S3session-Token=***&x-amz-server-side-encryption-customer-key=***"},
-		{"/", "Action=A&WebIdentityToken=a&LDAPPassword=b", "/?Action=A&WebIdentityToken=***&LDAPPassword=***"},
+		{"/", "Action=A&WebIdentityToken=a&LDAPPassword=b",
+		 "/?Action=A&WebIdentityToken=***&LDAPPassword=***"},
 		{"/b", "list-type=2&continuation-token=1&prefix=token=5/&X-Amz-SignedHeaders=host",
 		 "/b?list-type=2&continuation-token=1&prefix=token=5/&X-Amz-SignedHeaders=host"},
 		{"/k", "Signature=", "/k?Signature="},

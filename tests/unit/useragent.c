@@ -64,7 +64,8 @@ static void clients_are_told_from_the_user_agent(void)
 
 		CU_ASSERT(ok);
 		if (!ok)
-			fprintf(stderr, "\n  %s: %s\n", agents[i].user_agent, client ? client : "-");
+			fprintf(stderr, "\n  %s: %s\n", agents[i].user_agent,
+				client ? client : "-");
 	}
 	CU_ASSERT_PTR_NULL(useragent_client(SLICE_NONE));
 }
