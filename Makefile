@@ -18,6 +18,29 @@ UNITOBJ = $(patsubst %.c,$(B)/asan/%.o,$(HOSTED) $(UNIT))
 
 all: s3slower
 
+# What a fresh Debian machine lacks. Only asks the package manager when
+# something is missing, so a second run needs no network.
+deps: deps-packages $(B)/npm/.installed
+
+deps-packages:
+	@missing=; for p in $(DEPS_BUILD) $(DEPS_TEST); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove $$missing; \
+	fi
+
+# Peers to measure against; only `make bench` wants them.
+deps-bench:
+	@$(MAKE) -s deps-packages DEPS_BUILD= DEPS_TEST="$(DEPS_BENCH)"
+
+$(B)/npm/.installed: tests/e2e/package.json tests/e2e/package-lock.json
+	@mkdir -p $(@D)
+	cp tests/e2e/package.json tests/e2e/package-lock.json $(@D)
+	cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
 s3slower: $(OBJ)
 	$(CC) $(CFLAGS_) $(CFLAGS) -o $@ $(OBJ) $(LDFLAGS) $(LIBS)
 
@@ -61,10 +84,39 @@ fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 fuzz-replay: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do $(B)/fuzz/$$t -runs=0 tests/fuzz/corpus/$$t || exit 1; done
 
+# Laboratory and real clients against the real tracer: as root.
+e2e: all lab $(B)/npm/.installed
+	$(PYTHON) tests/e2e/run.py
+
+# Everything a change has to pass. Ends with the sum of all suites.
+check: deps all lint $(B)/unit lab $(addprefix $(B)/fuzz/,$(FUZZ))
+	tests/check.sh
+
+demo: deps all
+	$(PYTHON) tests/demo/demo.py
+
+HEADERS = $(wildcard *.h parsers/*.h output/*.h probes/*.h)
+SOURCES = s3slower.c $(PARSERS) $(OUTPUT) $(PROBES_C) $(HEADERS)
+lint: $(B)/probes/embedded.c
+	tests/lint.sh "$(CC) $(CPPFLAGS_)" $(SOURCES)
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
+	install -m 755 s3slower $(DESTDIR)$(SBINDIR)/s3slower
+	sed 's/@VERSION@/$(VERSION)/' man/s3slower.8 > $(DESTDIR)$(MANDIR)/man8/s3slower.8
+	sed 's/@VERSION@/$(VERSION)/' man/s3slower-json.5 > $(DESTDIR)$(MANDIR)/man5/s3slower-json.5
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/s3slower $(DESTDIR)$(MANDIR)/man8/s3slower.8 \
+		$(DESTDIR)$(MANDIR)/man5/s3slower-json.5
+
+include tests/lab/lab.mk
+-include tests/bench/bench.mk
+
 clean:
 	rm -rf $(B) s3slower
 
 -include $(OBJ:.o=.d) $(UNITOBJ:.o=.d)
 
-.PHONY: all unit fuzz fuzz-replay clean
+.PHONY: all deps deps-packages deps-bench unit fuzz fuzz-replay e2e check demo lint install uninstall clean
 .DELETE_ON_ERROR:

@@ -40,11 +40,11 @@
 #include "probes/tracefs.h"
 #include "probes/tracer.h"
 
-#define TICK_MS 50	   /* how often the buffers are drained when nobody wakes us */
-#define INFLIGHT_MAX 4096  /* exchanges whose end we wait for */
-#define BATCH_MAX 4096	   /* events sorted together */
-#define DYING_MAX 256	   /* processes whose exit we wait for */
-#define PIPELINED_MAX 8	   /* rows of one exchange */
+#define TICK_MS 50	  /* how often the buffers are drained when nobody wakes us */
+#define INFLIGHT_MAX 4096 /* exchanges whose end we wait for */
+#define BATCH_MAX 4096	  /* events sorted together */
+#define DYING_MAX 256	  /* processes whose exit we wait for */
+#define PIPELINED_MAX 8	  /* rows of one exchange */
 
 struct dying {
 	uint32_t tgid;
@@ -177,7 +177,8 @@ static void take_event(void *ctx, const void *data, size_t size)
 
 	if (run->n_batch == run->batch_size) {
 		size_t n = run->batch_size ? run->batch_size * 2 : 64;
-		struct event *grown = n > BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
+		struct event *grown =
+		    n > BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
 
 		if (!grown) {
 			run->counters.lost++;
@@ -228,8 +229,7 @@ static void handle(struct run *run, const struct event *event)
 	switch (event->kind) {
 	case EVENT_EXCHANGE:
 		/* Told before, and no longer in flight: shown already. */
-		if (event->exchange.reports &&
-		    !inflight_find(run->inflight, event->exchange.id))
+		if (event->exchange.reports && !inflight_find(run->inflight, event->exchange.id))
 			return;
 		feed(run, &event->exchange, event->exchange.flags & EXCHANGE_ENDED);
 		return;
@@ -358,7 +358,7 @@ static void count_kernel_side(struct run *run)
 	if (tracer_count(t, COUNT_INSERTED) > gone)
 		run->counters.evicted += tracer_count(t, COUNT_INSERTED) - gone;
 	run->counters.unfollowed =
-		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
+	    tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }
 
 /* --- the loop -------------------------------------------------------------- */
@@ -380,8 +380,8 @@ static int signals_fd(void)
 static int loop(struct run *run, int signals, struct command *command)
 {
 	uint64_t until = run->settings.duration_s > 0
-				 ? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
-				 : 0;
+			     ? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
+			     : 0;
 	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0}, {signals, POLLIN, 0}};
 	struct signalfd_siginfo info;
 	int status = 0, interrupts = 0;
@@ -500,8 +500,8 @@ static int build(struct program *p, const struct settings *settings, char *messa
 		   p->libraries.n);
 	err = cache_load(&cache, &p->object, p->targets, p->libraries.n);
 	if (err) {
-		err = compile(embedded_text, p->flags, p->n, &p->object, p->targets,
-			      p->libraries.n, message, size);
+		err = compile(embedded_text, p->flags, p->n, &p->object, p->targets, p->libraries.n,
+			      message, size);
 		if (!err)
 			cache_store(&cache, &p->object, p->targets, p->libraries.n);
 	}
@@ -533,10 +533,10 @@ static const struct attachment {
 	const char *program, *tracepoint;
 	unsigned modes;
 } attachments[] = {
-	{"on_process_exit", "sched_process_exit", MODE_AUTO},
-	{"on_process_exec", "sched_process_exec", MODE_AUTO},
-	{"on_sys_exit", "sys_exit", MODE_HTTP},
-	{"on_sys_enter", "sys_enter", MODE_HTTP},
+    {"on_process_exit", "sched_process_exit", MODE_AUTO},
+    {"on_process_exec", "sched_process_exec", MODE_AUTO},
+    {"on_sys_exit", "sys_exit", MODE_HTTP},
+    {"on_sys_enter", "sys_enter", MODE_HTTP},
 };
 
 static int attach(struct run *run, const struct program *p, char *message, size_t size)
@@ -548,7 +548,8 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 	if (run->settings.command) {
 		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
 		if (!err)
-			err = tracer_attach_tracepoint(run->tracer, "on_process_fork", fork_event.id);
+			err =
+			    tracer_attach_tracepoint(run->tracer, "on_process_fork", fork_event.id);
 		if (err) {
 			snprintf(message, size, "cannot follow a command's children: %s",
 				 strerror(-err));
@@ -609,7 +610,7 @@ static int open_output(struct run *run, char *message, size_t size)
 static int prepare(struct run *run)
 {
 	run->context.wall_minus_mono_ns =
-		(int64_t)now_ns(CLOCK_REALTIME) - (int64_t)now_ns(CLOCK_MONOTONIC);
+	    (int64_t)now_ns(CLOCK_REALTIME) - (int64_t)now_ns(CLOCK_MONOTONIC);
 	run->context.endpoints.pattern = run->settings.endpoint.item;
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
@@ -629,15 +630,16 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	char message[512];
 	int status = 1, signals = signals_fd();
 
-	run->tracer = tracer_load(&p->object, (unsigned)run->settings.perf_pages, message,
-				  sizeof(message));
+	run->tracer =
+	    tracer_load(&p->object, (unsigned)run->settings.perf_pages, message, sizeof(message));
 	if (!run->tracer)
 		return fail(message);
 	if (attach(run, p, message, sizeof(message)))
 		return fail(message);
 	if (open_output(run, message, sizeof(message)))
 		return fail(message);
-	if (command && (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
+	if (command &&
+	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
 		return fail("cannot start the command");
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
 	status = loop(run, signals, command);

@@ -8,16 +8,14 @@
 
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
-	[LAYER_SOCKET] = "http",
-	[LAYER_OPENSSL] = "openssl",
+    [LAYER_SOCKET] = "http",
+    [LAYER_OPENSSL] = "openssl",
 };
 
 static const char *const state_names[] = {
-	[REQUEST_OPEN] = "open",
-	[REQUEST_COMPLETE] = "complete",
-	[REQUEST_PARTIAL] = "partial",
-	[REQUEST_NO_RESPONSE] = "no_response",
-	[REQUEST_NOT_HTTP] = "not_http",
+    [REQUEST_OPEN] = "open",	     [REQUEST_COMPLETE] = "complete",
+    [REQUEST_PARTIAL] = "partial",   [REQUEST_NO_RESPONSE] = "no_response",
+    [REQUEST_NOT_HTTP] = "not_http",
 };
 
 const char *request_state_name(enum request_state state)
@@ -34,20 +32,20 @@ struct side {
 /* A parsed request and where it ends. */
 struct asked {
 	struct http1_request head;
-	long head_size;	     /* HTTP1_PARTIAL, HTTP1_BAD or bytes */
+	long head_size; /* HTTP1_PARTIAL, HTTP1_BAD or bytes */
 	struct http1_body body;
-	uint64_t end;	     /* where the next request begins; 0 unknown */
+	uint64_t end; /* where the next request begins; 0 unknown */
 };
 
 /* A parsed final response, behind its interim ones. */
 struct answer {
 	struct http1_response head;
 	long head_size;
-	uint64_t begin;	     /* where the final head begins */
+	uint64_t begin; /* where the final head begins */
 	struct http1_body body;
-	int64_t size;	     /* body bytes seen, -1 unknown */
+	int64_t size; /* body bytes seen, -1 unknown */
 	bool whole;
-	uint64_t end;	     /* where the next response begins; 0 unknown */
+	uint64_t end; /* where the next response begins; 0 unknown */
 };
 
 static struct asked parse_asked(struct side side, uint64_t at)
@@ -85,8 +83,8 @@ static void end_of_chunks(const struct exchange *e, struct side side, uint64_t b
 	}
 	a->size = (int64_t)(side.total - body_at); /* chunk framing included: it is not kept */
 	a->whole = http1_chunked_ends(
-		(struct slice){(const char *)e->tail,
-			       e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
+	    (struct slice){(const char *)e->tail,
+			   e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
 }
 
 static struct answer parse_answer(const struct exchange *e, struct side side, uint64_t at,
@@ -187,8 +185,8 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
  * the object has is in a header of its own. */
 static int64_t sent_size(const struct exchange *e, const struct asked *asked, uint64_t at)
 {
-	struct slice decoded = http1_header(asked->head.headers,
-					    SLICE("x-amz-decoded-content-length"));
+	struct slice decoded =
+	    http1_header(asked->head.headers, SLICE("x-amz-decoded-content-length"));
 	uint64_t body, n = 0;
 
 	if (asked->head_size <= 0)
@@ -246,16 +244,14 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->key = text_decoded(&arena, s3.key);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
-	r->client_type =
-		useragent_client(http1_header(asked->head.headers, SLICE("user-agent")));
+	r->client_type = useragent_client(http1_header(asked->head.headers, SLICE("user-agent")));
 	if (response) {
-		r->request_id = text_clean(
-			&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
+		r->request_id =
+		    text_clean(&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
 		r->host_id =
-			text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
+		    text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
 		if (s3.is_s3 && a->head_size > 0)
-			r->error_code =
-				text_clean(&arena, s3_error_code(kept_body(received, a)));
+			r->error_code = text_clean(&arena, s3_error_code(kept_body(received, a)));
 	}
 	/* Last, because it is the longest. */
 	if (s3.path.p)
@@ -276,7 +272,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->uid = e->uid;
 	r->fd = e->fd;
 	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
-									  : NULL;
+									 : NULL;
 	r->status = a->head.status ? a->head.status : -1;
 	r->request_size = sent_size(e, asked, at);
 	r->response_size = answered ? a->size : -1;
@@ -298,8 +294,9 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
  * is taken from the connection, which went on to another request. */
 static bool moved_on(const struct exchange *e, const struct answer *a, struct side received)
 {
-	return a->head_size == HTTP1_PARTIAL && a->head.status && received.total > received.kept.n &&
-	       (e->flags & EXCHANGE_ENDED) && !(e->flags & EXCHANGE_EOF);
+	return a->head_size == HTTP1_PARTIAL && a->head.status &&
+	       received.total > received.kept.n && (e->flags & EXCHANGE_ENDED) &&
+	       !(e->flags & EXCHANGE_EOF);
 }
 
 int request_build(const struct exchange *e, struct slice more,

@@ -14,7 +14,7 @@
 #include "s3.h"
 
 enum request_state {
-	REQUEST_OPEN,	     /* more of the response is to come: not a row yet */
+	REQUEST_OPEN, /* more of the response is to come: not a row yet */
 	REQUEST_COMPLETE,
 	REQUEST_PARTIAL,     /* answered, but its end was not seen */
 	REQUEST_NO_RESPONSE, /* the connection ended without an answer */
@@ -25,7 +25,7 @@ struct request {
 	enum request_state state;
 	int64_t time_ns; /* wall clock (since 1970) of t_start */
 	uint32_t pid, tid, uid;
-	int fd;		 /* -1 unknown */
+	int fd; /* -1 unknown */
 	const char *comm;
 	const char *via; /* "openssl", "http" */
 	bool is_s3;
@@ -35,12 +35,12 @@ struct request {
 	const char *path; /* clean, secrets masked, with query */
 	const char *client_type;
 	const char *error_code, *request_id, *host_id;
-	int status;		       /* -1: none was read */
-	bool is_error;		       /* status >= 400, an error inside a 200, or no response */
-	bool truncated;		       /* part of the head or a text was beyond our buffers */
+	int status;	/* -1: none was read */
+	bool is_error;	/* status >= 400, an error inside a 200, or no response */
+	bool truncated; /* part of the head or a text was beyond our buffers */
 	int64_t request_size, response_size; /* body bytes, -1 unknown */
 	int64_t latency_ns;
-	int64_t ttfb_ns;	       /* -1 when no response */
+	int64_t ttfb_ns;					/* -1 when no response */
 	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */
 	char text[24576];
 };
@@ -56,8 +56,7 @@ struct request_context {
  * final says that nothing more will come; without it an unfinished exchange
  * gives a single row in state REQUEST_OPEN. Returns the number of rows. */
 int request_build(const struct exchange *exchange, struct slice more,
-		  const struct request_context *context, bool final, struct request *rows,
-		  int max);
+		  const struct request_context *context, bool final, struct request *rows, int max);
 
 const char *request_state_name(enum request_state state); /* "complete" ... */
 

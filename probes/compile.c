@@ -18,19 +18,19 @@
 #include "headers.h"
 
 /* The functions of libbcc that are used, found at run time. */
-#define LIBBCC(X)                        \
-	X(bpf_module_create_c_from_string) \
-	X(bpf_num_functions)             \
-	X(bpf_function_name)             \
-	X(bpf_function_start_id)         \
-	X(bpf_function_size_id)          \
-	X(bpf_num_tables)                \
-	X(bpf_table_name)                \
-	X(bpf_table_fd_id)               \
-	X(bpf_table_type_id)             \
-	X(bpf_table_key_size_id)         \
-	X(bpf_table_leaf_size_id)        \
-	X(bpf_table_max_entries_id)      \
+#define LIBBCC(X)                                                                                  \
+	X(bpf_module_create_c_from_string)                                                         \
+	X(bpf_num_functions)                                                                       \
+	X(bpf_function_name)                                                                       \
+	X(bpf_function_start_id)                                                                   \
+	X(bpf_function_size_id)                                                                    \
+	X(bpf_num_tables)                                                                          \
+	X(bpf_table_name)                                                                          \
+	X(bpf_table_fd_id)                                                                         \
+	X(bpf_table_type_id)                                                                       \
+	X(bpf_table_key_size_id)                                                                   \
+	X(bpf_table_leaf_size_id)                                                                  \
+	X(bpf_table_max_entries_id)                                                                \
 	X(bpf_table_flags_id)
 
 #define X(name) __typeof__(name) *name;
@@ -45,11 +45,11 @@ struct libbcc {
 const char *compile_library(void)
 {
 	static const char *const paths[] = {
-		"/usr/local/lib/" LIBBCC_NAME,
-		"/usr/lib/x86_64-linux-gnu/" LIBBCC_NAME,
-		"/usr/lib/aarch64-linux-gnu/" LIBBCC_NAME,
-		"/usr/lib64/" LIBBCC_NAME,
-		"/usr/lib/" LIBBCC_NAME,
+	    "/usr/local/lib/" LIBBCC_NAME,
+	    "/usr/lib/x86_64-linux-gnu/" LIBBCC_NAME,
+	    "/usr/lib/aarch64-linux-gnu/" LIBBCC_NAME,
+	    "/usr/lib64/" LIBBCC_NAME,
+	    "/usr/lib/" LIBBCC_NAME,
 	};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
@@ -63,9 +63,9 @@ static int libbcc_open(struct libbcc *b)
 	b->handle = dlopen(LIBBCC_NAME, RTLD_NOW | RTLD_GLOBAL);
 	if (!b->handle)
 		return -ENOPKG;
-#define X(name)                                                             \
-	b->name = (__typeof__(b->name))dlsym(b->handle, #name);             \
-	if (!b->name)                                                       \
+#define X(name)                                                                                    \
+	b->name = (__typeof__(b->name))dlsym(b->handle, #name);                                    \
+	if (!b->name)                                                                              \
 		return -ENOPKG;
 	LIBBCC(X)
 #undef X
@@ -181,8 +181,8 @@ static int child(const char *text, const char *const *flags, size_t n_flags, con
 		decoder = decoder_new(bcc.handle);
 		for (size_t i = 0; i < n_targets; i++)
 			targets[i].n_points =
-				probe_resolve(targets[i].library, targets[i].path, decoder,
-					      targets[i].point, PROBE_POINTS_MAX);
+			    probe_resolve(targets[i].library, targets[i].path, decoder,
+					  targets[i].point, PROBE_POINTS_MAX);
 		n_use = compile_uses(targets, n_targets, use);
 		for (; n < n_flags && n < COMPILE_FLAGS_MAX; n++)
 			all[n] = flags[n];
@@ -308,8 +308,9 @@ int compile(const char *text, const char *const *flags, size_t n_flags, struct o
 	}
 	close(pipes[0]);
 	if (err == -ENOPKG)
-		snprintf(message, size, "libbcc.so.0 cannot be loaded; install it (Debian: apt-get "
-					"install libbpfcc)");
+		snprintf(message, size,
+			 "libbcc.so.0 cannot be loaded; install it (Debian: apt-get "
+			 "install libbpfcc)");
 	else if (err == -EINVAL)
 		first_error(log, message, size);
 out:

@@ -11,10 +11,10 @@
  * per-CPU stage, so that everything below sees one run of bytes. */
 #define IOV_PIECES 8
 struct bytes {
-	u64 at;	    /* where they are: in the program, or in the stage */
-	u64 have;   /* how many of them are there: all, or as many as the stage holds */
-	u64 n;	    /* how many the call took or gave */
-	u64 last;   /* the program's address of the last piece */
+	u64 at;	  /* where they are: in the program, or in the stage */
+	u64 have; /* how many of them are there: all, or as many as the stage holds */
+	u64 n;	  /* how many the call took or gave */
+	u64 last; /* the program's address of the last piece */
 	u64 last_n;
 	u32 staged;
 };
@@ -64,8 +64,8 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 	b->n = n;
 	b->last = b->last_n = 0;
 	b->staged = 1;
-	LOOP
-	for (u32 i = 0; i < IOV_PIECES; i++) {
+	LOOP for (u32 i = 0; i < IOV_PIECES; i++)
+	{
 		if (i >= pieces || left == 0 || at >= EXCHANGE_MORE_CAP)
 			break;
 		if (read_user(vec, sizeof(vec), (void *)(iov + i * sizeof(vec)))) {
@@ -130,13 +130,13 @@ static __always_inline u64 begins_request(u64 word, u64 n)
 {
 	u64 have = n >= 8 ? ~0ULL : (1ULL << (8 * n)) - 1, match;
 
-	match = is_zero((word ^ 0x20544547ULL) & have & 0xffffffffULL);	       /* "GET " */
-	match |= is_zero((word ^ 0x20545550ULL) & have & 0xffffffffULL);       /* "PUT " */
-	match |= is_zero((word ^ 0x2054534f50ULL) & have & 0xffffffffffULL);   /* "POST " */
-	match |= is_zero((word ^ 0x2044414548ULL) & have & 0xffffffffffULL);   /* "HEAD " */
-	match |= is_zero((word ^ 0x204843544150ULL) & have & 0xffffffffffffULL); /* "PATCH " */
+	match = is_zero((word ^ 0x20544547ULL) & have & 0xffffffffULL);		     /* "GET " */
+	match |= is_zero((word ^ 0x20545550ULL) & have & 0xffffffffULL);	     /* "PUT " */
+	match |= is_zero((word ^ 0x2054534f50ULL) & have & 0xffffffffffULL);	     /* "POST " */
+	match |= is_zero((word ^ 0x2044414548ULL) & have & 0xffffffffffULL);	     /* "HEAD " */
+	match |= is_zero((word ^ 0x204843544150ULL) & have & 0xffffffffffffULL);     /* "PATCH " */
 	match |= is_zero((word ^ 0x204554454c4544ULL) & have & 0xffffffffffffffULL); /* "DELETE " */
-	match |= is_zero((word ^ 0x20534e4f4954504fULL) & have);	       /* "OPTIONS " */
+	match |= is_zero((word ^ 0x20534e4f4954504fULL) & have); /* "OPTIONS " */
 	match &= is_zero(is_zero(have));
 	KEEP(match);
 	return match;
@@ -344,7 +344,7 @@ static __always_inline void exchange_end(void *ctx, struct exchange_key *key)
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
-							u64 word, u64 now, u64 entered)
+						       u64 word, u64 now, u64 entered)
 {
 	u32 zero = 0, uid = bpf_get_current_uid_gid();
 	struct exchange_slot *slot;
@@ -420,8 +420,8 @@ static __always_inline u64 final_follows(const struct exchange *e)
 {
 	u64 len = e->resp_len, found = 0;
 
-	LOOP
-	for (u64 i = 12; i < FOLLOWS_MAX; i++) {
+	LOOP for (u64 i = 12; i < FOLLOWS_MAX; i++)
+	{
 		u64 word = *(u64 *)(e->resp + i);
 		u64 there = ((len - 14 - i) >> 63) ^ 1; /* i + 14 <= len */
 
@@ -511,8 +511,8 @@ static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now,
 /* Bytes that a read gave (b->n > 0), or end of file (b->n == 0). polled: how
  * long this thread has spent waiting in poll and its like, ever. */
 static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
-					     const struct bytes *b, u64 entered, u64 polled,
-					     s32 fd, u32 flags)
+					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
+					     u32 flags)
 {
 	struct exchange_slot *slot = exchanges.lookup(key);
 	u64 now;
@@ -536,8 +536,8 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 		u64 word = first_bytes(b);
 
 		/* "HTTP/" or as much of it as there is */
-		fresh = b->n >= 5 ? (word & 0xffffffffffULL) == 0x2f50545448ULL
-				  : (word & 0xff) == 'H';
+		fresh =
+		    b->n >= 5 ? (word & 0xffffffffffULL) == 0x2f50545448ULL : (word & 0xff) == 'H';
 	}
 	if (fresh) {
 		e->interim_bytes += e->received;

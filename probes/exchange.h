@@ -19,10 +19,10 @@
 #include <linux/types.h>
 #endif
 
-#define EXCHANGE_REQ_CAP 2048u	/* first bytes of the request, kept in the record */
-#define EXCHANGE_RESP_CAP 2048u /* first bytes of the current response head and body */
+#define EXCHANGE_REQ_CAP 2048u	 /* first bytes of the request, kept in the record */
+#define EXCHANGE_RESP_CAP 2048u	 /* first bytes of the current response head and body */
 #define EXCHANGE_MORE_CAP 16384u /* request head bytes beyond REQ_CAP, in the side map */
-#define EXCHANGE_TAIL_CAP 64u	/* last bytes received: where a chunked body ends */
+#define EXCHANGE_TAIL_CAP 64u	 /* last bytes received: where a chunked body ends */
 #define EXCHANGE_COMM_CAP 16u
 
 /* Which layer of the traced program the bytes were seen in. */
@@ -36,17 +36,18 @@ struct exchange_key {
 };
 
 /* exchange.flags */
-#define EXCHANGE_HEAD_DONE 0x01u    /* a send ended with CRLF CRLF: the head went out whole */
+#define EXCHANGE_HEAD_DONE 0x01u      /* a send ended with CRLF CRLF: the head went out whole */
 #define EXCHANGE_RESP_HEAD_DONE 0x02u /* the same of the current response head */
-#define EXCHANGE_INTERIM 0x04u	    /* the current response head is a 1xx */
-#define EXCHANGE_FINAL 0x08u	    /* a final status was read: the request is answered */
-#define EXCHANGE_EOF 0x10u	    /* the peer closed: a read returned 0 */
-#define EXCHANGE_ENDED 0x20u	    /* the connection moved on, or is gone */
-#define EXCHANGE_MORE 0x40u	    /* the side map holds request bytes beyond REQ_CAP */
-#define EXCHANGE_SOCKET_PROVEN 0x80u /* conn is known to be a socket (LAYER_SOCKET) */
-#define EXCHANGE_FD_MISMATCH 0x100u /* two descriptors were seen under one TLS object */
-#define EXCHANGE_LATE_START 0x200u  /* the first send's entry was not seen: t_start is its return */
-#define EXCHANGE_DRAINED 0x400u	    /* kernel side only: a read found nothing since the last data */
+#define EXCHANGE_INTERIM 0x04u	      /* the current response head is a 1xx */
+#define EXCHANGE_FINAL 0x08u	      /* a final status was read: the request is answered */
+#define EXCHANGE_EOF 0x10u	      /* the peer closed: a read returned 0 */
+#define EXCHANGE_ENDED 0x20u	      /* the connection moved on, or is gone */
+#define EXCHANGE_MORE 0x40u	      /* the side map holds request bytes beyond REQ_CAP */
+#define EXCHANGE_SOCKET_PROVEN 0x80u  /* conn is known to be a socket (LAYER_SOCKET) */
+#define EXCHANGE_FD_MISMATCH 0x100u   /* two descriptors were seen under one TLS object */
+#define EXCHANGE_LATE_START 0x200u /* the first send's entry was not seen: t_start is its return   \
+				    */
+#define EXCHANGE_DRAINED 0x400u	   /* kernel side only: a read found nothing since the last data */
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record is its own event */
@@ -54,33 +55,33 @@ struct exchange {
 	__u8 req[EXCHANGE_REQ_CAP];
 	__u8 resp[EXCHANGE_RESP_CAP];
 	struct exchange_key key;
-	__u64 id;	  /* unique while the tracer runs */
-	__u64 t_start;	  /* entry of the call that sent the first byte */
-	__u64 t_head;	  /* return of the send that completed the head, 0 if never seen alone */
-	__u64 t_body;	  /* entry of the first send after t_head */
-	__u64 t_sent;	  /* return of the last send that took bytes */
-	__u64 t_interim;  /* return of the last read that gave bytes of a 1xx head */
-	__u64 t_first;	  /* return of the read that gave the first byte of the current head */
-	__u64 t_last;	  /* return of the last read that gave bytes */
-	__u64 t_end;	  /* when the connection moved on or ended */
-	__u64 t_emit;	  /* when this snapshot was taken */
-	__u64 stall_ns;	  /* response unfinished and readable, program not reading */
-	__u64 sent;	  /* request bytes taken, head included */
-	__u64 received;	  /* bytes from the first byte of the current response head on */
+	__u64 id;	     /* unique while the tracer runs */
+	__u64 t_start;	     /* entry of the call that sent the first byte */
+	__u64 t_head;	     /* return of the send that completed the head, 0 if never seen alone */
+	__u64 t_body;	     /* entry of the first send after t_head */
+	__u64 t_sent;	     /* return of the last send that took bytes */
+	__u64 t_interim;     /* return of the last read that gave bytes of a 1xx head */
+	__u64 t_first;	     /* return of the read that gave the first byte of the current head */
+	__u64 t_last;	     /* return of the last read that gave bytes */
+	__u64 t_end;	     /* when the connection moved on or ended */
+	__u64 t_emit;	     /* when this snapshot was taken */
+	__u64 stall_ns;	     /* response unfinished and readable, program not reading */
+	__u64 sent;	     /* request bytes taken, head included */
+	__u64 received;	     /* bytes from the first byte of the current response head on */
 	__u64 interim_bytes; /* bytes of earlier 1xx heads, not in received */
-	__u64 head_sent;  /* value of sent at t_head */
-	__u64 poll_mark;  /* kernel side only: the reader's poll time at the last read */
-	__u32 req_len;	  /* valid bytes in req */
-	__u32 resp_len;	  /* valid bytes in resp */
-	__u32 more_len;	  /* valid bytes in the side map */
-	__u32 tid;	  /* thread that sent the first byte */
+	__u64 head_sent;     /* value of sent at t_head */
+	__u64 poll_mark;     /* kernel side only: the reader's poll time at the last read */
+	__u32 req_len;	     /* valid bytes in req */
+	__u32 resp_len;	     /* valid bytes in resp */
+	__u32 more_len;	     /* valid bytes in the side map */
+	__u32 tid;	     /* thread that sent the first byte */
 	__u32 uid;
-	__s32 fd;	  /* -1 unknown */
-	__u32 changes;	  /* bumped by every read and send that took bytes, and by EOF */
+	__s32 fd;      /* -1 unknown */
+	__u32 changes; /* bumped by every read and send that took bytes, and by EOF */
 	__u32 changes_reported;
-	__u32 reports;	  /* snapshots sent before this one */
-	__u32 reader;	  /* kernel side only: thread of the last read */
-	__u32 tail_len;	  /* valid bytes in tail, from its start */
+	__u32 reports;	/* snapshots sent before this one */
+	__u32 reader;	/* kernel side only: thread of the last read */
+	__u32 tail_len; /* valid bytes in tail, from its start */
 	__u32 unused;
 	__u8 tail[EXCHANGE_TAIL_CAP];
 	__u8 comm[EXCHANGE_COMM_CAP];

@@ -24,9 +24,9 @@ struct probe_point {
 /* A kind of library: the macro that compiles its programs in, how its files
  * are called, what to probe. */
 struct probe_library {
-	const char *name;     /* "openssl", as in --mode and via */
-	const char *macro;    /* "-DWITH_OPENSSL" */
-	const char *file;     /* a file name begins so: "libssl.so" */
+	const char *name;  /* "openssl", as in --mode and via */
+	const char *macro; /* "-DWITH_OPENSSL" */
+	const char *file;  /* a file name begins so: "libssl.so" */
 	const struct probe_row *rows;
 };
 

@@ -10,13 +10,13 @@
 
 /* A TLS call under way. "send" and "receive" can nest in one another (Node.js). */
 struct tls_call {
-	u64 conn;    /* 0: none */
+	u64 conn; /* 0: none */
 	u64 buf;
-	u64 out;     /* user address of the count, for the variants that return it so */
+	u64 out; /* user address of the count, for the variants that return it so */
 	u64 entered;
-	u64 sp;	     /* stack pointer at entry: a call that was left by longjmp is recognised */
-	s32 fd;	     /* learnt from the system calls inside */
-	u32 depth;   /* nested calls of the same direction */
+	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
+	s32 fd;	   /* learnt from the system calls inside */
+	u32 depth; /* nested calls of the same direction */
 };
 
 #define TLS_SEND 0
@@ -24,9 +24,9 @@ struct tls_call {
 
 struct thread {
 	struct tls_call tls[2];
-	u64 entered;	  /* of the socket call under way */
+	u64 entered; /* of the socket call under way */
 	u64 poll_entered;
-	u64 polled;	  /* time spent in poll and its like, and in reads that gave nothing */
+	u64 polled; /* time spent in poll and its like, and in reads that gave nothing */
 };
 
 BPF_TABLE("hash", u32, struct thread, threads, MAX_THREADS);
@@ -225,8 +225,8 @@ static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd)
 	int inside = 0;
 
 #ifdef WITH_OPENSSL
-	LOOP
-	for (u32 i = 0; i < 2; i++) {
+	LOOP for (u32 i = 0; i < 2; i++)
+	{
 		struct tls_call *c = &t->tls[i];
 
 		if (!c->conn)
@@ -323,8 +323,8 @@ static __always_inline void call_start(u64 nr, const struct pt_regs *r, struct b
 static __always_inline u32 proof(u64 nr)
 {
 	return nr == SYS_sendto || nr == SYS_recvfrom || nr == SYS_sendmsg || nr == SYS_recvmsg
-		       ? EXCHANGE_SOCKET_PROVEN
-		       : 0;
+		   ? EXCHANGE_SOCKET_PROVEN
+		   : 0;
 }
 
 static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
@@ -365,8 +365,8 @@ int on_sys_enter(struct raw_args *ctx)
 
 				if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
 					return 0;
-				LOOP
-				for (u32 i = 0; i < 8; i++) {
+				LOOP for (u32 i = 0; i < 8; i++)
+				{
 					if (fd + i > last)
 						break;
 					key.conn = (u32)(fd + i);

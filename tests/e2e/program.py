@@ -486,10 +486,11 @@ def without_kernel_headers():
 def hostile_texts():
     bucket = bucket_for()
     lines = ["open 0"]
-    for key in ("esc%1b[31mred%1b]0;title%07", "nul%00byte", "line%0d%0afeed", "c1%c2%9b31m",
-                "bad%ff%fe%utf", "raw\x1b[2Jclear", "raw\x9b31m", "tab\tx".replace("\t", "\x0b")):
+    encoded = ("esc%1b[31mred%1b]0;title%07", "nul%00byte", "line%0d%0afeed", "c1%c2%9b31m",
+               "bad%ff%fe%utf", "high\x9b31m")
+    raw = ("raw\x1b[2Jclear", "raw\x0btab")  # no HTTP, strictly: shown cleanly, or not at all
+    for key in (*encoded, *raw):
         lines += [f"head 0 GET /{bucket}/{key}", "send 0", "recv 0 rest"]
-    hostile = len(lines) // 3
     lines += [f"head 0 GET /{bucket}/host8k hostfill=8000", "send 0", "recv 0 rest",
               f"head 0 GET /{bucket}/head20k front=16000 header=X-More:{'m' * 3000}", "send 0",
               "recv 0 rest"]
@@ -508,7 +509,8 @@ def hostile_texts():
         expect(done.returncode == 0, f"client: {done.stderr!r}")
         truncated_head(bucket)
         client(gets(bucket, key="good"))
-        rows = json_tracer.wait(hostile + 2 + N, 10, of(bucket))
+        rows = json_tracer.wait(len(encoded) + 2 + N, 10, of(bucket))
+        time.sleep(0.3)
     rows = json_tracer.matching(of(bucket))
     harness.check_rows(rows)
     good = [r for r in rows if (r["key"] or "").startswith("good")]
@@ -528,7 +530,7 @@ def hostile_texts():
         expect(not found, f"{sink}: control bytes reach the terminal: "
                           f"{found and data[max(0, found.start() - 30):found.start() + 30]!r}")
         n = len(data.splitlines())
-        expect(n >= len(rows), f"{sink}: {n} lines for {len(rows)} rows")
+        expect(len(rows) <= n <= len(rows) + 1, f"{sink}: {n} lines for {len(rows)} rows")
         try:
             data.decode()
         except UnicodeDecodeError as error:
@@ -634,7 +636,7 @@ def never_answered():
 def burst_beyond_the_buffers():
     """The tracer is stopped while the burst runs: shown + lost = sent, and no wrong pair."""
     n = 20011
-    with Tracer(["--perf-pages", 2]) as tracer:
+    with Tracer(["--perf-pages", 16]) as tracer:
         with flood("burst", "beyond", n) as burst:
             os.kill(tracer.pid, signal.SIGSTOP)
             try:
@@ -644,7 +646,7 @@ def burst_beyond_the_buffers():
                 os.kill(tracer.pid, signal.SIGCONT)
         expect(answer == {"sent": n, "answered": n}, f"flood: {answer}")
         time.sleep(1)
-        bucket = bucket_for()
+        bucket = bucket_for([[{"sleep_ms": 30}, {"answer": 200}]])  # slow enough to be kept
         client(gets(bucket))
         after = tracer.wait(N, 10, of(bucket))
         tracer.stop()
