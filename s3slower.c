@@ -64,7 +64,7 @@ struct run {
 	size_t n_batch, batch_size;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
-	uint64_t removed; /* records deleted from here */
+	uint64_t unanswered; /* records of requests without an answer, deleted from here */
 	bool stop;
 	bool output_said;
 };
@@ -210,6 +210,7 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 		if (key.tgid != tgid || (tls_only && key.layer == LAYER_SOCKET))
 			continue;
 		if (tracer_lookup(run->tracer, &key, &e) == 0) {
+			run->unanswered += !(e.flags & EXCHANGE_FINAL);
 			bool ended = e.flags & EXCHANGE_ENDED;
 
 			e.t_end = time;
@@ -219,8 +220,7 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 				feed(run, &e, true);
 			}
 		}
-		if (tracer_remove(run->tracer, &key) == 0)
-			run->removed++;
+		tracer_remove(run->tracer, &key);
 	}
 }
 
@@ -342,21 +342,27 @@ static void flush_unfinished(struct run *run)
 	}
 }
 
+/* Requests that are neither answered, nor ended, nor there any more were pushed
+ * out by newer ones: the kernel's map does that silently. */
 static void count_kernel_side(struct run *run)
 {
 	struct tracer *t = run->tracer;
 	struct exchange_key key, next;
-	uint64_t live = 0, gone;
+	struct exchange e;
+	uint64_t begun = tracer_count(t, COUNT_REQUESTS), accounted;
 	int more = tracer_next_key(t, NULL, &next);
 
+	accounted =
+	    tracer_count(t, COUNT_ANSWERED) + tracer_count(t, COUNT_UNANSWERED) + run->unanswered;
 	while (more == 0) {
-		live++;
 		key = next;
 		more = tracer_next_key(t, &key, &next);
+		if (tracer_lookup(t, &key, &e) == 0 &&
+		    !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)))
+			accounted++;
 	}
-	gone = tracer_count(t, COUNT_REMOVED) + run->removed + live;
-	if (tracer_count(t, COUNT_INSERTED) > gone)
-		run->counters.evicted += tracer_count(t, COUNT_INSERTED) - gone;
+	if (begun > accounted)
+		run->counters.evicted += begun - accounted;
 	run->counters.unfollowed =
 	    tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }

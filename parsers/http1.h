@@ -22,7 +22,7 @@ struct http1_request {
 };
 
 struct http1_response {
-	int status;	      /* 100-599, 0 while unknown */
+	int status; /* 100-599, 0 while unknown */
 	int minor;
 	struct slice headers;
 	bool whole;
@@ -51,9 +51,9 @@ struct slice http1_header(struct slice headers, struct slice name);
 
 enum http1_framing {
 	HTTP1_NO_BODY,
-	HTTP1_LENGTH,	/* length bytes follow */
-	HTTP1_CHUNKED,	/* until the last chunk and its trailers */
-	HTTP1_CLOSE,	/* until the connection closes */
+	HTTP1_LENGTH,  /* length bytes follow */
+	HTTP1_CHUNKED, /* until the last chunk and its trailers */
+	HTTP1_CLOSE,   /* until the connection closes */
 };
 
 struct http1_body {

@@ -211,18 +211,25 @@ static int64_t sent_size(const struct exchange *e, const struct asked *asked, ui
 	return (int64_t)body;
 }
 
-/* The body as far as it was kept, without the first chunk's size line. */
-static struct slice kept_body(struct side side, const struct answer *a)
+/* The code of an error document in the body, as far as that was kept. A late
+ * error may come in a chunk of its own, behind white space that kept the
+ * connection alive. What a GET downloads with a 200 is somebody's data. */
+static struct slice answer_error(struct side side, const struct asked *asked,
+				 const struct answer *a)
 {
-	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size);
+	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size), chunk, code;
 
-	if (a->body.framing == HTTP1_CHUNKED) {
-		const char *line = body.n ? memchr(body.p, '\n', body.n < 64 ? body.n : 64) : NULL;
-
-		if (line)
-			body = slice_from(body, (size_t)(line - body.p) + 1);
+	if (a->head_size <= 0 ||
+	    (a->head.status < 300 && slice_is(asked->head.method, SLICE("GET"))))
+		return SLICE_NONE;
+	if (a->body.framing != HTTP1_CHUNKED)
+		return s3_error_code(body);
+	while (http1_next_chunk(&body, &chunk)) {
+		code = s3_error_code(chunk);
+		if (code.p)
+			return code;
 	}
-	return body;
+	return SLICE_NONE;
 }
 
 static void set_texts(struct request *r, const struct exchange *e, const struct asked *asked,
@@ -250,8 +257,8 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		    text_clean(&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
 		r->host_id =
 		    text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
-		if (s3.is_s3 && a->head_size > 0)
-			r->error_code = text_clean(&arena, s3_error_code(kept_body(received, a)));
+		if (s3.is_s3)
+			r->error_code = text_clean(&arena, answer_error(received, asked, a));
 	}
 	/* Last, because it is the longest. */
 	if (s3.path.p)

@@ -156,10 +156,30 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 }
 
 #define USAGE_COLUMN 36
+#define USAGE_WIDTH 100
+
+/* Prints text word by word; a line that is full goes on below where it began.
+ * Returns the column it got to. */
+static size_t usage_text(const char *text, size_t column, FILE *file)
+{
+	while (*text) {
+		size_t n = strcspn(text, " ");
+		if (column > USAGE_COLUMN && column + 1 + n > USAGE_WIDTH) {
+			fprintf(file, "\n%*s", USAGE_COLUMN, "");
+			column = USAGE_COLUMN;
+		}
+		column += (size_t)fprintf(file, "%s%.*s", column > USAGE_COLUMN ? " " : "", (int)n,
+					  text);
+		text += n;
+		text += strspn(text, " ");
+	}
+	return column;
+}
 
 static void usage_row(const struct setting *row, FILE *file)
 {
-	char left[80], letter[8] = "";
+	char left[80], fallback[64], letter[8] = "";
+	size_t column;
 
 	if (row->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
@@ -169,11 +189,14 @@ static void usage_row(const struct setting *row, FILE *file)
 	else
 		snprintf(left, sizeof(left), "      %s", row->argument);
 	if (strlen(left) >= USAGE_COLUMN)
-		fprintf(file, "%s\n%*s%s", left, USAGE_COLUMN, "", row->help);
+		fprintf(file, "%s\n%*s", left, USAGE_COLUMN, "");
 	else
-		fprintf(file, "%-*s%s", USAGE_COLUMN, left, row->help);
-	if (row->fallback && strcmp(row->fallback, "0") != 0)
-		fprintf(file, " (%s)", row->fallback);
+		fprintf(file, "%-*s", USAGE_COLUMN, left);
+	column = usage_text(row->help, USAGE_COLUMN, file);
+	if (row->fallback && strcmp(row->fallback, "0") != 0) {
+		snprintf(fallback, sizeof(fallback), "(%s)", row->fallback);
+		usage_text(fallback, column, file);
+	}
 	fputc('\n', file);
 }
 

@@ -328,6 +328,8 @@ static __always_inline void finish(void *ctx, struct exchange *e, u64 now)
 		return;
 	e->t_end = now;
 	e->flags |= EXCHANGE_ENDED;
+	if (!(e->flags & EXCHANGE_FINAL))
+		count(COUNT_UNANSWERED);
 	if ((e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until))
 		emit(ctx, e, now);
 }
@@ -339,8 +341,7 @@ static __always_inline void exchange_end(void *ctx, struct exchange_key *key)
 	if (!slot)
 		return;
 	finish(ctx, &slot->exchange, bpf_ktime_get_ns());
-	if (exchanges.delete(key) == 0)
-		count(COUNT_REMOVED);
+	exchanges.delete(key);
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
@@ -366,7 +367,6 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 			count(COUNT_NOT_INSERTED);
 			return 0;
 		}
-		count(COUNT_INSERTED);
 		processes.update(&tgid, &zero);
 		slot = exchanges.lookup(key);
 		if (!slot)
@@ -568,6 +568,7 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 		} else if (e->resp_len >= 12) {
 			/* Also what is not HTTP at all: an answer is an answer. */
 			e->flags |= EXCHANGE_FINAL;
+			count(COUNT_ANSWERED);
 		}
 	}
 	if (e->flags & EXCHANGE_INTERIM) {

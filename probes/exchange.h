@@ -113,13 +113,13 @@ struct event_process {
 /* Rows of the per-CPU counter array. */
 #define COUNT_EVENTS 0u	      /* snapshots handed to the perf buffer */
 #define COUNT_LOST 1u	      /* snapshots the perf buffer had no room for */
-#define COUNT_INSERTED 2u     /* records created */
-#define COUNT_REMOVED 3u      /* records deleted on purpose: evicted = inserted - removed - live */
+#define COUNT_REQUESTS 2u   /* requests begun ... */
+#define COUNT_ANSWERED 3u   /* ... of which a final status was read, */
+#define COUNT_UNANSWERED 8u /* ... and those whose connection ended or moved on without one */
 #define COUNT_NO_THREAD 4u    /* calls not followed: the thread table was full */
 #define COUNT_FAULT 5u	      /* user memory that could not be read */
 #define COUNT_FD_MISMATCH 6u  /* two descriptors under one TLS object */
 #define COUNT_NOT_INSERTED 7u /* requests not followed: the record could not be created */
-#define COUNT_REQUESTS 8u     /* requests begun */
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");

@@ -36,6 +36,12 @@ def read(path):
         return [json.loads(line) for line in f]
 
 
+def curl_latency_ms(fact):
+    """From curl's --write-out %{json}: the end of connecting to the end of the transfer."""
+    connected = fact["time_appconnect"] or fact["time_connect"]
+    return 1000 * (fact["time_total"] - connected)
+
+
 _call = threading.local()  # a botocore call stays on one thread until its response is parsed
 
 

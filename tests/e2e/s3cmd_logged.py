@@ -5,7 +5,6 @@
 s3cmd's own S3Request says what is meant, the http.client under it when and how much."""
 import http.client
 import re
-import runpy
 import threading
 import time
 
@@ -117,5 +116,12 @@ def close(original, connection):
     return original(connection)
 
 
+def program():
+    """s3cmd, read and compiled: a function that runs it with the sys.argv of then."""
+    with open(S3CMD) as f:
+        code = compile(f.read(), S3CMD, "exec")
+    return lambda: exec(code, {"__name__": "__main__", "__file__": S3CMD})
+
+
 if __name__ == "__main__":
-    runpy.run_path(S3CMD, run_name="__main__")
+    program()()

@@ -2,19 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The AWS CLI doing every S3 operation ITERATIONS times, on a bucket that exists.
 
-Each command is a process of its own, JOBS of them at a time; the CLI's plug-in
-mechanism loads clientlog.py into it, which records what it does."""
+Each command is a process of its own, LANES of them at a time. In the first iteration that is
+/usr/bin/aws; it takes a second to start, so in the others it is a fork that has the CLI loaded.
+The CLI's plug-in mechanism loads clientlog.py, which records what it does."""
 import argparse
-import concurrent.futures
 import json
 import os
-import subprocess
+import sys
 import tempfile
+
+import awscli.clidriver
+
+import lanes
 
 MIB = 1 << 20
 SMALL, LARGE = 1021, 11 * MIB + 7
 AWS = "/usr/bin/aws"
-JOBS = 3
+LANES = 2
 CONFIG = """\
 [default]
 s3 =
@@ -30,13 +34,17 @@ log = clientlog
 class Cli:
     def __init__(self, endpoint, bucket, where):
         self.endpoint, self.bucket, self.where = endpoint, bucket, where
+        self.driver = awscli.clidriver.create_clidriver()
+        self.fresh = False  # whether to start the program itself
+
+    def main(self):
+        return self.driver.main(sys.argv[1:])
 
     def run(self, *args, refused=False, **env):
-        done = subprocess.run([AWS, "--endpoint-url", self.endpoint, *args],
-                              env={**os.environ, **env}, capture_output=True, cwd=self.where)
-        if (done.returncode != 0) != refused:
-            raise SystemExit("aws %s: status %d, %s"
-                             % (" ".join(args), done.returncode, done.stderr.decode()))
+        argv = [AWS, "--endpoint-url", self.endpoint, *args]
+        status, said = lanes.run(None if self.fresh else self.main, argv, env)
+        if (status != 0) != refused:
+            raise SystemExit("aws %s: status %d, %s" % (" ".join(args), status, said))
 
     def api(self, operation, *args, **more):
         self.run("s3api", operation, "--bucket", self.bucket, *args, **more)
@@ -46,6 +54,7 @@ def iteration(cli, i):
     """The s3 commands do several requests in one process, which takes the CLI a second to start:
     cp is PutObject and a multipart upload, sync is ListObjectsV2 and GetObject, whole and in
     ranges, mv is HeadObject, CopyObject and DeleteObject."""
+    cli.fresh = i == 0
     prefix = "aws/%02d/" % i
     folder = "s3://%s/%s" % (cli.bucket, prefix)
     here, back = (os.path.join(cli.where, "%s.%d" % (name, i)) for name in ("here", "back"))
@@ -78,9 +87,8 @@ def main():
         with open(os.path.join(where, "big"), "wb") as f:
             f.write(os.urandom(LARGE))
         cli = Cli(args.endpoint, args.bucket, where)
-        with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-            for _ in pool.map(lambda i: iteration(cli, i), range(args.iterations)):
-                pass
+        if not lanes.spread(lambda i: iteration(cli, i), args.iterations, LANES):
+            sys.exit("not every command did what it must")
 
 
 if __name__ == "__main__":

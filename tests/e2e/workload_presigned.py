@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import time
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import boto3
 from botocore.client import Config
@@ -27,7 +27,7 @@ def get(bucket, key, url):
         raise SystemExit("curl: %s" % done.stderr.decode())
     fact = json.loads(done.stdout)
     clientlog.record("GetObject", bucket, key, fact["http_code"], start_ns, end_ns, size=SIZE,
-                     latency_ms=1000 * (fact["time_total"] - fact["time_pretransfer"]))
+                     latency_ms=clientlog.curl_latency_ms(fact))
 
 
 def main():
@@ -45,7 +45,8 @@ def main():
             url = s3.generate_presigned_url("get_object", Params={"Bucket": args.bucket, "Key": key},
                                             ExpiresIn=600 + i)
             query = parse_qs(urlsplit(url).query)
-            secrets += query.get("X-Amz-Signature", []) + query.get("Signature", [])
+            for secret in query.get("X-Amz-Signature", []) + query.get("Signature", []):
+                secrets += {secret, quote(secret, safe="")}
             get(args.bucket, key, url)
         get(args.bucket, key, "%s/%s/%s" % (args.endpoint, args.bucket, key))
     where = os.path.join(os.path.dirname(os.environ["CLIENT_LOG"]), "presigned.secrets")

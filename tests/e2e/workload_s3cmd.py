@@ -2,19 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """s3cmd doing every S3 operation ITERATIONS times, on a bucket that exists.
 
-Each command is a process of its own, JOBS of them at a time, run by s3cmd_logged.py."""
+Each command is a process of its own, LANES of them at a time: s3cmd_logged.py, started in the
+first iteration, forked with s3cmd loaded in the others."""
 import argparse
-import concurrent.futures
 import os
-import subprocess
 import sys
 import tempfile
 from urllib.parse import urlsplit
 
+import lanes
+import s3cmd_logged
+
 MIB = 1 << 20
 SMALL, LARGE = 1021, 11 * MIB + 7
-LOGGED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "s3cmd_logged.py")
-JOBS = 3
+LANES = 2
 CONFIG = """\
 [default]
 access_key = S3RVER
@@ -33,16 +34,21 @@ stats = False
 class S3cmd:
     def __init__(self, config, bucket, where):
         self.config, self.bucket, self.where = config, "s3://%s/" % bucket, where
+        self.main = s3cmd_logged.program()
+        self.fresh = False  # whether to start the program itself
 
     def run(self, *args, refused=False):
-        done = subprocess.run([sys.executable, LOGGED, "-c", self.config, *args],
-                              capture_output=True, cwd=self.where)
-        if (done.returncode != 0) != refused:
-            raise SystemExit("s3cmd %s: status %d, %s"
-                             % (" ".join(args), done.returncode, done.stderr.decode()))
+        argv = ["-c", self.config, *args]
+        if self.fresh:
+            status, said = lanes.run(None, [sys.executable, s3cmd_logged.__file__, *argv])
+        else:
+            status, said = lanes.run(self.main, [s3cmd_logged.S3CMD, *argv])
+        if (status != 0) != refused:
+            raise SystemExit("s3cmd %s: status %d, %s" % (" ".join(args), status, said))
 
 
 def iteration(s3, i):
+    s3.fresh = i == 0
     folder = s3.bucket + "s3cmd/%02d " % i
     small, large, copy, none = (folder + n for n in ("small file", "large", "copy", "none"))
     back = os.path.join(s3.where, "back.%d" % i)
@@ -76,9 +82,8 @@ def main():
         with open(os.path.join(where, "big"), "wb") as f:
             f.write(os.urandom(LARGE))
         s3 = S3cmd(config, args.bucket, where)
-        with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-            for _ in pool.map(lambda i: iteration(s3, i), range(args.iterations)):
-                pass
+        if not lanes.spread(lambda i: iteration(s3, i), args.iterations, LANES):
+            sys.exit("not every command did what it must")
 
 
 if __name__ == "__main__":

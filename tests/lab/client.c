@@ -229,7 +229,10 @@ static void do_head(struct conn *conn, const struct words *words)
 	memset(host, 'h', (size_t)hostfill);
 	value = option(words, "host");
 	snprintf(host + hostfill, sizeof(host) - (size_t)hostfill, "%s:%d",
-		 value ? value : hostfill ? ".localhost" : "127.0.0.1", conn->port);
+		 value	    ? value
+		 : hostfill ? ".localhost"
+			    : "127.0.0.1",
+		 conn->port);
 	n = 0;
 	if (option(words, "length"))
 		n += (size_t)snprintf(more + n, sizeof(more) - n, "Content-Length: %ld\r\n",
@@ -259,7 +262,9 @@ static void do_body(struct conn *conn, const struct words *words)
 		fill = "y";
 	unit = strlen(fill);
 	for (size_t i = 0; i < sizeof(block); i++)
-		block[i] = fill[i % unit] == '_' ? ' ' : fill[i % unit] == '|' ? '\n' : fill[i % unit];
+		block[i] = fill[i % unit] == '_'   ? ' '
+			   : fill[i % unit] == '|' ? '\n'
+						   : fill[i % unit];
 	for (long k, whole = (long)(sizeof(block) / unit * unit); n > 0; n -= k) {
 		k = n < whole ? n : whole;
 		append(conn, block, (size_t)k);
@@ -379,8 +384,8 @@ static void report(struct conn *conn)
 	struct request *request = oldest(conn);
 
 	pthread_mutex_lock(&print_lock);
-	printf("{\"target\":\"%s\",\"pid\":%d,\"tid\":%d,\"fd\":%d,\"conn\":\"%p\"", request->target,
-	       getpid(), request->tid, conn->wire.fd, (void *)conn->wire.ssl);
+	printf("{\"target\":\"%s\",\"pid\":%d,\"tid\":%d,\"fd\":%d,\"conn\":\"%p\"",
+	       request->target, getpid(), request->tid, conn->wire.fd, (void *)conn->wire.ssl);
 	print_stamp("start", &request->start);
 	print_stamp("sent", &request->sent);
 	print_stamp("first", &request->first);
@@ -392,8 +397,8 @@ static void report(struct conn *conn)
 		printf("null");
 	printf(",\"request_bytes\":%llu,\"response_bytes\":%llu,\"again\":%u}\n",
 	       (unsigned long long)(request->taken > request->head_bytes
-					    ? request->taken - request->head_bytes
-					    : 0),
+					? request->taken - request->head_bytes
+					: 0),
 	       (unsigned long long)request->body_bytes, request->again);
 	fflush(stdout);
 	pthread_mutex_unlock(&print_lock);
@@ -401,8 +406,8 @@ static void report(struct conn *conn)
 }
 
 /* The nested send: from within the read of another connection. */
-static long nesting(BIO *bio, int operation, const char *data, size_t n, int arg, long argl, int ret,
-		    size_t *processed)
+static long nesting(BIO *bio, int operation, const char *data, size_t n, int arg, long argl,
+		    int ret, size_t *processed)
 {
 	struct conn *conn = (struct conn *)BIO_get_callback_arg(bio);
 
@@ -432,8 +437,8 @@ static bool fill(struct conn *conn, enum way way, size_t size, struct stamp *las
 	}
 	if (way == WAY_PEEK) { /* look first, then take */
 		do {
-			result = wire_recv(&conn->wire, WAY_PEEK, conn->in + conn->in_len, size,
-					   stamp);
+			result =
+			    wire_recv(&conn->wire, WAY_PEEK, conn->in + conn->in_len, size, stamp);
 			if (result == WIRE_AGAIN)
 				wire_wait(&conn->wire);
 		} while (result == WIRE_AGAIN);
@@ -571,7 +576,8 @@ static void do_recv(struct conn *conn, int index, const struct words *words)
 		n = read_head(conn, way, size, &first, &last);
 		if (n && conn->in[9] == '1')
 			drop(conn, n);
-		return; /* a final status stays for the next recv, which takes its time from there */
+		return; /* a final status stays for the next recv, which takes its time from there
+			 */
 	}
 	while (!answer->open) {
 		first = last = conn->last_read; /* of what is in the buffer already */
@@ -642,11 +648,11 @@ static void step(const struct words *words)
 	conn = conn_of(words);
 	if (!strcmp(verb, "open")) {
 		struct wire_options options = {
-			.nonblock = option(words, "nonblock"),
-			.proxy = option(words, "proxy") && place.ca,
-			.partial = option(words, "partial"),
-			.sndbuf = (int)number(words, "sndbuf", 0),
-			.rcvbuf = (int)number(words, "rcvbuf", 0),
+		    .nonblock = option(words, "nonblock"),
+		    .proxy = option(words, "proxy") && place.ca,
+		    .partial = option(words, "partial"),
+		    .sndbuf = (int)number(words, "sndbuf", 0),
+		    .rcvbuf = (int)number(words, "rcvbuf", 0),
 		};
 		struct place to = place;
 

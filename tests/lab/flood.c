@@ -96,9 +96,10 @@ static void serve(int fd)
 		for (key++; end && key < end && k < sizeof(id) - 1; key++)
 			id[k++] = (char)toupper((unsigned char)*key);
 		id[k] = 0;
-		m = snprintf(out, sizeof(out),
-			     "HTTP/1.1 200 OK\r\nx-amz-request-id: RID%s\r\nContent-Length: 2\r\n\r\nok",
-			     id);
+		m = snprintf(
+		    out, sizeof(out),
+		    "HTTP/1.1 200 OK\r\nx-amz-request-id: RID%s\r\nContent-Length: 2\r\n\r\nok",
+		    id);
 		if (send(fd, out, (size_t)m, MSG_NOSIGNAL) != m)
 			break;
 	}
@@ -160,7 +161,8 @@ static void hold(int requests)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(release[1]);
 		for (int i = part; i < requests; i += PARTS)
-			send_one(dial(port[(i / PARTS) % LISTENERS]), i, port[(i / PARTS) % LISTENERS]);
+			send_one(dial(port[(i / PARTS) % LISTENERS]), i,
+				 port[(i / PARTS) % LISTENERS]);
 		if (write(done[1], "x", 1) != 1 || read(release[0], &byte, 1) != 0)
 			die("released by force");
 		_exit(0);
