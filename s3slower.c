@@ -79,10 +79,24 @@ static uint64_t now_ns(clockid_t clock)
 
 /* --- an exchange becomes rows -------------------------------------------- */
 
+/* What became of writing: a reader that has seen enough ends the run, anything
+ * else is said once and counted. Passes the error on. */
+static int written(struct run *run, int err)
+{
+	if (err == -EPIPE) {
+		run->stop = true;
+	} else if (err) {
+		run->counters.output_errors++;
+		if (!run->output_said)
+			fprintf(stderr, "s3slower: cannot write rows: %s; tracing goes on\n",
+				strerror(-err));
+		run->output_said = true;
+	}
+	return err;
+}
+
 static void show(struct run *run, const struct request *row)
 {
-	int err;
-
 	if (run->stop)
 		return;
 	if (!row->is_s3 && !run->settings.all_http) {
@@ -93,19 +107,8 @@ static void show(struct run *run, const struct request *row)
 		run->counters.filtered++;
 		return;
 	}
-	err = sink_emit(&run->output, row);
-	if (err == -EPIPE) {
-		run->stop = true; /* the reader has seen enough */
+	if (written(run, sink_emit(&run->output, row)))
 		return;
-	}
-	if (err) {
-		run->counters.output_errors++;
-		if (!run->output_said)
-			fprintf(stderr, "s3slower: cannot write a row: %s; tracing goes on\n",
-				strerror(-err));
-		run->output_said = true;
-		return;
-	}
 	run->counters.shown++;
 	run->counters.truncated += row->truncated;
 	summary_add(run->summary, row);
@@ -398,8 +401,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		follow_up(run);
 		bury(run, false);
 		run->counters.lost = tracer_count(run->tracer, COUNT_LOST);
-		if (sink_flush(&run->output) == -EPIPE)
-			run->stop = true;
+		written(run, sink_flush(&run->output));
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo == SIGCHLD)
 				continue;
@@ -650,6 +652,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
 	status = loop(run, signals, command);
 	run->counters.lost = tracer_count(run->tracer, COUNT_LOST);
+	written(run, sink_flush(&run->output));
 	sink_close(&run->output);
 	count_kernel_side(run);
 	if (!run->settings.no_summary)

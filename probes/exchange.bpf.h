@@ -352,12 +352,16 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	struct exchange *e;
 	u64 *next;
 
-	if (!UID_FILTER(uid) || !METHOD_FILTER(word))
-		return 0;
 	slot = exchanges.lookup(key);
-	if (slot) {
+	if (slot)
 		finish(ctx, &slot->exchange, now);
-	} else {
+	if (!UID_FILTER(uid) || !METHOD_FILTER(word)) {
+		/* Its bytes must not be taken for those of the request before it. */
+		if (slot)
+			exchanges.delete(key);
+		return 0;
+	}
+	if (!slot) {
 		u32 tgid = key->tgid;
 
 		slot = blank.lookup(&zero);

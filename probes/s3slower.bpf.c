@@ -80,10 +80,15 @@ static __always_inline struct thread *thread_get(u32 tid)
 static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 {
 	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx);
+	struct exchange_key key = {};
 	struct tls_call *c;
 	struct thread *t;
 
-	if (!process_wanted(id >> 32))
+	key.conn = PT_REGS_PARM1(ctx);
+	key.tgid = id >> 32;
+	key.layer = LAYER_OPENSSL;
+	/* A thread of another name may read the answer to a request that is wanted. */
+	if (!process_wanted(key.tgid) && !exchanges.lookup(&key))
 		return 0;
 	t = thread_get(id);
 	if (!t)
@@ -93,7 +98,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 		c->depth += 1;
 		return 0;
 	}
-	c->conn = PT_REGS_PARM1(ctx);
+	c->conn = key.conn;
 	c->buf = PT_REGS_PARM2(ctx);
 	c->out = PT_REGS_PARM4(ctx);
 	c->entered = bpf_ktime_get_ns();
