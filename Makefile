@@ -37,6 +37,8 @@ deps-bench:
 
 $(B)/npm/.installed: tests/e2e/package.json tests/e2e/package-lock.json
 	@mkdir -p $(@D)
+	command -v npm > /dev/null || \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm
 	cp tests/e2e/package.json tests/e2e/package-lock.json $(@D)
 	cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts
 	touch $@

@@ -462,7 +462,11 @@ static int specialise(struct program *p, const struct settings *settings, char *
 	for (size_t i = 0; i < p->filter.n; i++)
 		flag(p, p->filter.flag[i]);
 	flag(p, "-Werror=implicit-function-declaration");
-	flag(p, "-g0"); /* debug information would take a quarter of the compile time */
+/* libbcc optimises for itself; clang before it, and debug information, would
+	 * only double the time until tracing begins. */
+	flag(p, "-g0");
+	flag(p, "-Xclang");
+	flag(p, "-disable-llvm-passes");
 	snprintf(p->own[0], sizeof(p->own[0]), "-DMAX_EXCHANGES=%llu",
 		 (unsigned long long)settings->max_connections);
 	flag(p, p->own[0]);

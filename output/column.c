@@ -158,7 +158,7 @@ static const struct column columns[] = {
 	{"COMM", "comm", -15, false, string, AT(comm)},
 	{NULL, "uid", 0, false, number, AT(uid)},
 	{NULL, "method", 0, false, string, AT(method)},
-	{"OP", NULL, -16, false, column_operation, 0},
+	{"OP", NULL, -23, false, column_operation, 0},
 	{NULL, "operation", 0, false, string, AT(operation)},
 	{"LAT(ms)", NULL, 10, false, column_ms, AT(latency_ns)},
 	{"STATUS", NULL, 6, false, column_int, AT(status)},

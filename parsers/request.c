@@ -8,14 +8,14 @@
 
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
-    [LAYER_SOCKET] = "http",
-    [LAYER_OPENSSL] = "openssl",
+	[LAYER_SOCKET] = "http",
+	[LAYER_OPENSSL] = "openssl",
 };
 
 static const char *const state_names[] = {
-    [REQUEST_OPEN] = "open",	     [REQUEST_COMPLETE] = "complete",
-    [REQUEST_PARTIAL] = "partial",   [REQUEST_NO_RESPONSE] = "no_response",
-    [REQUEST_NOT_HTTP] = "not_http",
+	[REQUEST_OPEN] = "open",	 [REQUEST_COMPLETE] = "complete",
+	[REQUEST_PARTIAL] = "partial",	 [REQUEST_NO_RESPONSE] = "no_response",
+	[REQUEST_NOT_HTTP] = "not_http",
 };
 
 const char *request_state_name(enum request_state state)
@@ -45,6 +45,7 @@ struct answer {
 	struct http1_body body;
 	int64_t size; /* body bytes seen, -1 unknown */
 	bool whole;
+	bool unseen;  /* something came, but nobody saw whether it begins here */
 	uint64_t end; /* where the next response begins; 0 unknown */
 };
 
@@ -83,8 +84,8 @@ static void end_of_chunks(const struct exchange *e, struct side side, uint64_t b
 	}
 	a->size = (int64_t)(side.total - body_at); /* chunk framing included: it is not kept */
 	a->whole = http1_chunked_ends(
-	    (struct slice){(const char *)e->tail,
-			   e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
+		(struct slice){(const char *)e->tail,
+			       e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
 }
 
 static struct answer parse_answer(const struct exchange *e, struct side side, uint64_t at,
@@ -186,7 +187,7 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 static int64_t sent_size(const struct exchange *e, const struct asked *asked, uint64_t at)
 {
 	struct slice decoded =
-	    http1_header(asked->head.headers, SLICE("x-amz-decoded-content-length"));
+		http1_header(asked->head.headers, SLICE("x-amz-decoded-content-length"));
 	uint64_t body, n = 0;
 
 	if (asked->head_size <= 0)
@@ -253,10 +254,10 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 	r->endpoint = text_clean(&arena, s3.endpoint);
 	r->client_type = useragent_client(http1_header(asked->head.headers, SLICE("user-agent")));
 	if (response) {
-		r->request_id =
-		    text_clean(&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
+		r->request_id = text_clean(
+			&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
 		r->host_id =
-		    text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
+			text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
 		if (s3.is_s3)
 			r->error_code = text_clean(&arena, answer_error(received, asked, a));
 	}
@@ -284,13 +285,15 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->request_size = sent_size(e, asked, at);
 	r->response_size = answered ? a->size : -1;
 	r->truncated = asked->head_size == HTTP1_PARTIAL && sent.total > sent.kept.n;
-	set_times(r, e, asked, answered);
+	set_times(r, e, asked, answered || a->unseen);
+	if (a->unseen)
+		r->ttfb_ns = -1;
 	set_texts(r, e, asked, a, received, context);
 	if (answered && a->whole)
 		r->state = REQUEST_COMPLETE;
 	else if (!final)
 		r->state = REQUEST_OPEN;
-	else if (answered || !(e->flags & EXCHANGE_ENDED))
+	else if (answered || a->unseen || !(e->flags & EXCHANGE_ENDED))
 		r->state = REQUEST_PARTIAL; /* also what was under way when tracing stopped */
 	else
 		r->state = REQUEST_NO_RESPONSE;
@@ -337,10 +340,13 @@ int request_build(const struct exchange *e, struct slice more,
 			break;
 		}
 		a = parse_answer(e, received, answer_at, asked.head.method);
-		if (n > 0 && answer_at == 0) {
-			/* Behind an answer whose end is not known: nobody can say. */
+		if (n > 0 && e->received > answer_at &&
+		    (answer_at == 0 || answer_at >= received.kept.n)) {
+			/* Behind an answer whose end is not known, or beyond what was
+			 * kept: nobody can say. */
 			memset(&a, 0, sizeof(a));
 			a.size = -1;
+			a.unseen = true;
 		}
 		a.whole |= moved_on(e, &a, received);
 		set_row(&rows[n], e, &asked, at, &a, sent, received, context, final);
@@ -356,7 +362,7 @@ int request_build(const struct exchange *e, struct slice more,
 			break;
 		/* Answers to pipelined requests come in order, but only the last one's
 		 * end is on the clock: earlier ones took at most so long. */
-		if (e->t_last != e->t_first)
+		if (e->t_last != e->t_first && rows[n - 1].state == REQUEST_COMPLETE)
 			rows[n - 1].state = REQUEST_PARTIAL;
 		at = asked.end;
 		answer_at = a.end;

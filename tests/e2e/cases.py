@@ -3,7 +3,7 @@
 what a user must see, over HTTPS and over plain HTTP, under one tracer.
 
 Each file is a list of cases of one number of the hard cases:
-    name        unique; it becomes the bucket, so that rows find their case
+    name        unique; the bucket is made of it, so that rows find their case
     number      of the hard case
     why         what would go wrong, in a sentence
     transports  ["https", "http"] unless given; "proxy" is TLS after CONNECT on the plain port
@@ -20,7 +20,8 @@ Each file is a list of cases of one number of the hard cases:
                  "reused": connection objects the client must have seen again;
                  "seen_within_ms": how long after its end, on a connection still open}
     CONSTRAINTS {FIELD: value}, FIELD as in the row, "phases.wait_ms" for a phase; a value is
-                itself, or [any, of, these], or {"min", "max"}, or {"about": ms}. Besides:
+                itself, or [any, of, these], or {"min", "max"}, or {"about": ms}: what the script
+                makes it wait, and what a busy machine adds. Besides:
                 "rows": number of rows of that pattern; "clock": "at_most" or false (the
                 client's clock bounds the latency only from above, or not at all);
                 "sizes": false (the client's byte counts say something else)
@@ -31,6 +32,7 @@ import collections
 import concurrent.futures
 import fnmatch
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -47,7 +49,7 @@ BESIDE = 6  # cases at a time: they sleep most of the time
 CLIENT_S = 110
 ROWS_S = 10
 SETTLE_S = 0.3  # after the last row that is due: time for one too many to show
-ROUNDING_MS = 0.05
+AGREE_MS = 1.0  # how far the two clocks may differ where the client's leaves no room
 SLACK_MS = 40.0
 OURS = {"clock", "sizes", "rows"}  # constraints that are no fields
 
@@ -70,7 +72,7 @@ class Run:
     def __init__(self, case, transport):
         self.case, self.transport = case, transport
         self.name = f"{case['number']:02d}-{case['name']}.{transport}"
-        self.bucket = f"{case['name']}-{transport}"
+        self.bucket = f"{case['name']}-{transport}-{os.getpid()}"
         self.n = case.get("repeat", 23)
         self.expect = case["expect"]
         self.reports, self.pids = [], set()
@@ -186,10 +188,11 @@ class Run:
         keys = collections.Counter(row["key"] for row in rows)
         if not least <= len(rows) <= most:
             sent = {r["target"].split("/", 2)[2].split("?")[0] for r in self.reports}
+            lost = max([row["lost"] for row in self.lab.tracer.matching()[-1:]], default=0)
             fail(f"{len(rows)} rows, not {least if least == most else (least, most)}; "
                  f"missing: {sorted(sent - set(keys))[:5]}; "
                  f"more than once: {[k for k, c in keys.items() if c > 1][:5]}; "
-                 f"has: {harness.brief(rows, 3)}")
+                 f"the tracer lost {lost}; has: {harness.brief(rows, 3)}")
         twice = [k for k, c in keys.items() if c > 1]
         expect(not twice, f"more than one row for {twice[:5]}")
         for pattern, wanted in self.expect.get("by", {}).items():
@@ -247,7 +250,7 @@ def fits(value, want):
             return False
         if "about" in want:
             ms = want["about"]
-            return ms - 20 <= value <= ms + max(150, ms / 10)
+            return ms - 20 <= value <= ms + max(500, ms / 5)
         return want.get("min", value) <= value <= want.get("max", value)
     return value == want
 
@@ -255,24 +258,32 @@ def fits(value, want):
 def check_clock(name, row, report, at_most):
     """The row's durations against the client's clock. Each of our points of time lies within
     a call, and the client read its clock before and after that call."""
-    start = report["start"]
+    start, phases = report["start"], row["phases"]
 
-    def check(what, ms, point, slack, more=0):
-        high = (point[1] - start[0]) / 1e6 + more
-        low = (point[0] - start[1]) / 1e6
-        expect(ms <= high + ROUNDING_MS,
-               f"{name}: {what} is {ms}, the client measured {high} around it")
+    def check(what, ms, begin, end, slack=SLACK_MS, more=0):
+        high = max(0, end[1] - begin[0]) / 1e6 + more
+        low = max(0, end[0] - begin[1]) / 1e6
+        expect(ms <= high + AGREE_MS,
+               f"{name}: {what} is {ms}, the client measured {high} around it ({phases})")
         if not at_most:
-            expect(ms >= low - ROUNDING_MS and harness.inside(ms, high, slack),
+            expect(ms >= low - AGREE_MS and (slack is None or harness.close(ms, high, slack)),
                    f"{name}: {what} is {ms}, the client measured {low} within it and {high} "
-                   f"around it ({row['phases']})")
+                   f"around it ({phases})")
 
     if report["status"]:
-        check("latency_ms", row["latency_ms"], report["last"], SLACK_MS)
+        first, last = report["first"], report["last"]
+        sent = min(report["sent"], first)  # some answer before all is sent
+        check("latency_ms", row["latency_ms"], start, last)
         if row["ttfb_ms"] is not None:
-            check("ttfb_ms", row["ttfb_ms"], report["first"], SLACK_MS)
+            check("ttfb_ms", row["ttfb_ms"], start, first)
+        if not at_most:  # a call may block, so that brackets are wide: no slack there
+            check("send_ms + expect_ms", phases["send_ms"] + phases["expect_ms"], start, sent,
+                  None)
+            check("wait_ms", phases["wait_ms"], sent, first, None)
+            check("recv_ms + stall_ms", phases["recv_ms"] + phases["stall_ms"], first, last, None)
     else:  # it ends with the connection, which the client may close after its report
-        check("latency_ms", row["latency_ms"], [start[1], report["end"]], SLACK_MS, SLACK_MS / 2)
+        check("latency_ms", row["latency_ms"], start, [start[1], report["end"]],
+              more=SLACK_MS / 2)
 
 
 class Server:
@@ -317,7 +328,8 @@ class Lab:
         try:
             self.server = Server()
             self.ports, self.ca = self.server.ports, harness.certificates().ca
-            self.tracer = harness.Tracer()
+            # all of the machine is seen, others' bursts too: room for them
+            self.tracer = harness.Tracer(["--perf-pages", 2048])
         except Exception as error:
             self.problem = str(error)
         self.thread = threading.Thread(target=self.work, daemon=True)

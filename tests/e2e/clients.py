@@ -26,7 +26,8 @@ CLIENTS = {
     "boto3": Client((*OBJECTS, "ListObjectsV2", "ListObjects", "HeadBucket"), "boto3"),
     "awscli": Client((*OBJECTS, "ListObjectsV2"), "aws-cli"),
     "curl": Client((*OBJECTS, "ListObjectsV2"), "curl"),
-    "s3cmd": Client((*OBJECTS, "ListObjects", "GetBucketLocation"), "s3cmd"),
+    # s3cmd sends no User-Agent
+    "s3cmd": Client((*OBJECTS, "ListObjects", "GetBucketLocation"), None),
 }
 FOLDERS = ("boto3", "curl", "aws", "s3cmd")
 
@@ -298,6 +299,8 @@ def example():
         log.append(dict(operation=operation, bucket="b", key=key, status=status, size=size,
                         start_ns=start, end_ns=start + 60 * MS, request_size=sent,
                         response_size=got, request_id="id%d" % i if i % 2 else None))
+        if operation == "PutObject":  # as timed by curl
+            log[-1].update(latency_min_ms=49.8, latency_max_ms=50.2)
         at = start + 5 * MS
         rows.append(dict(timestamp="2023-11-14T22:13:%09.6fZ" % (20 + (at - START_NS) / 1e9),
                          pid=1, comm="x", via="http", method="M", path="/", is_s3=True,
@@ -331,6 +334,8 @@ SPOILED = {
     "too early": (change(timestamp="2023-11-14T22:13:20.340000Z"), "wrong"),
     "another time": (change(timestamp="2023-11-14T22:14:20.000000Z"), "missing"),
     "all too short": (lambda log, rows: [row.update(latency_ms=1.0) for row in rows], "wrong"),
+    "one operation a little too short": (lambda log, rows: [
+        row.update(latency_ms=48.0) for row in rows if row["operation"] == "PutObject"], "wrong"),
     "empty trace": (lambda log, rows: rows.clear(), "missing"),
     "empty log": (lambda log, rows: log.clear(), "extra"),
     "nothing at all": (lambda log, rows: (log.clear(), rows.clear()), "wrong"),

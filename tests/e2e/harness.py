@@ -100,9 +100,10 @@ class Tracer:
         with self._change:
             self._change.wait_for(lambda: self._ready or self.process.poll() is not None, ready_s)
         if not self._ready:
+            what = f"not tracing after {ready_s} s" if self.alive else "ended before it traced"
             self.kill()
-            fail(f"{' '.join(self.argv)}: not tracing after {ready_s} s, exit status "
-                 f"{self.status}, stderr: {self.stderr.strip() or '(empty)'}")
+            fail(f"{' '.join(self.argv)}: {what}, exit status {self.status}, "
+                 f"stderr: {self.stderr.strip() or '(empty)'}")
 
     def _read_stdout(self):
         for line in self.process.stdout:
@@ -303,12 +304,6 @@ def close(a_ms, b_ms, slack_ms=25.0):
     """Whether two measurements of one duration agree: within 2 %, or within slack_ms,
     which is what a busy machine with two CPUs may put between two clock readings."""
     return abs(a_ms - b_ms) <= max(slack_ms, 0.02 * max(a_ms, b_ms))
-
-
-def inside(row_ms, client_ms, slack_ms=25.0):
-    """Whether the tracer's duration fits the client's, which was taken outside of it on the
-    same clock: never longer (but for rounding), and shorter by no more than close() allows."""
-    return row_ms <= client_ms + 0.05 and close(row_ms, client_ms, slack_ms)
 
 
 # --- files and certificates ----------------------------------------------

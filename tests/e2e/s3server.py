@@ -7,8 +7,8 @@
 
 nginx ends TLS 1.2 and 1.3, gives every answer a request id as S3 does (s3rver has
 none), and is the oracle: server.access_log() is what it served, one dict a
-request. nginx is itself a plain-HTTP client of s3rver, so a
-tracer that looks at the whole machine rightly shows its rows too.
+request. nginx is itself a plain-HTTP client of s3rver, so a tracer that looks at
+the whole machine rightly shows its rows too.
 
 Signatures of version 4 are accepted as they are; a request signed with an
 access key other than ACCESS_KEY is answered 403 InvalidAccessKeyId by s3rver.
@@ -79,6 +79,7 @@ http {{
     }}
 }}
 """
+
 
 def die_with_parent():
     """Run in a child between fork and exec: a test that crashes leaves no server."""

@@ -27,7 +27,7 @@ def get(bucket, key, url):
         raise SystemExit("curl: %s" % done.stderr.decode())
     fact = json.loads(done.stdout)
     clientlog.record("GetObject", bucket, key, fact["http_code"], start_ns, end_ns, size=SIZE,
-                     latency_ms=clientlog.curl_latency_ms(fact))
+                     **clientlog.curl_clock(fact))
 
 
 def main():

@@ -7,11 +7,6 @@
 #include "host.h"
 
 #include "parsers/slice.h"
-#include "probes/kernel.bpf.h"
-#ifndef __clang__
-#undef LOOP
-#define LOOP /* a pragma of clang's */
-#endif
 #include "probes/exchange.bpf.h"
 
 #define MS 1000000ULL

@@ -166,27 +166,25 @@ static HOST_UNUSED void host_clear_maps(void)
 }
 
 /* What BCC makes of a table's declaration, with function pointers for methods. */
-#define BPF_TABLE(KIND, KEY, VALUE, NAME, MAX)                                                   \
-	static struct host_map NAME##_map = {.kind = KIND,                                       \
-					     .key_size = sizeof(KEY),                            \
-					     .value_size = sizeof(VALUE),                        \
-					     .max = MAX};                                        \
-	static VALUE *NAME##_lookup(const KEY *key)                                              \
-	{                                                                                        \
-		return host_lookup(&NAME##_map, key);                                            \
-	}                                                                                        \
-	static int NAME##_update(const KEY *key, const VALUE *value)                             \
-	{                                                                                        \
-		return host_update(&NAME##_map, key, value);                                     \
-	}                                                                                        \
-	static int NAME##_delete(const KEY *key)                                                 \
-	{                                                                                        \
-		return host_delete(&NAME##_map, key);                                            \
-	}                                                                                        \
-	static const struct {                                                                    \
-		VALUE *(*lookup)(const KEY *key);                                                \
-		int (*update)(const KEY *key, const VALUE *value);                               \
-		int (*delete)(const KEY *key);                                                   \
+#define BPF_TABLE(KIND, KEY, VALUE, NAME, MAX)                                                     \
+	static struct host_map NAME##_map = {                                                      \
+		.kind = KIND, .key_size = sizeof(KEY), .value_size = sizeof(VALUE), .max = MAX};   \
+	static VALUE *NAME##_lookup(const KEY *key)                                                \
+	{                                                                                          \
+		return host_lookup(&NAME##_map, key);                                              \
+	}                                                                                          \
+	static int NAME##_update(const KEY *key, const VALUE *value)                               \
+	{                                                                                          \
+		return host_update(&NAME##_map, key, value);                                       \
+	}                                                                                          \
+	static int NAME##_delete(const KEY *key)                                                   \
+	{                                                                                          \
+		return host_delete(&NAME##_map, key);                                              \
+	}                                                                                          \
+	static const struct {                                                                      \
+		VALUE *(*lookup)(const KEY *key);                                                  \
+		int (*update)(const KEY *key, const VALUE *value);                                 \
+		int (*delete)(const KEY *key);                                                     \
 	} NAME HOST_UNUSED = {NAME##_lookup, NAME##_update, NAME##_delete}
 
 static int host_perf_submit(void *ctx, const void *data, size_t size)
@@ -198,16 +196,17 @@ static int host_perf_submit(void *ctx, const void *data, size_t size)
 	return 0;
 }
 
-#define BPF_PERF_OUTPUT(NAME)                                                                    \
-	static const struct {                                                                    \
-		int (*perf_submit)(void *ctx, const void *data, size_t size);                    \
+#define BPF_PERF_OUTPUT(NAME)                                                                      \
+	static const struct {                                                                      \
+		int (*perf_submit)(void *ctx, const void *data, size_t size);                      \
 	} NAME = {host_perf_submit}
 
 /* --- helpers --------------------------------------------------------------- */
 
 static long read_kernel(void *to, u32 size, const void *from)
 {
-	memmove(to, from, size);
+	if (size)
+		memmove(to, from, size);
 	return 0;
 }
 
@@ -249,11 +248,13 @@ static int bpf_get_current_comm(void *to, u32 size)
 
 /* --- the macros that specialise the text, as fields ------------------------ */
 
+#ifndef HOST_BUILD
 #define HOST_BUILD
-#ifndef MAX_EXCHANGES
-#define MAX_EXCHANGES 32 /* few enough that a test can fill it */
 #endif
+#define MAX_EXCHANGES 32 /* few enough that a test can fill it */
+#ifndef MAX_MORE
 #define MAX_MORE 4
+#endif
 #define MIN_LATENCY_NS host.min_latency_ns
 #define MIN_TTFB_NS host.min_ttfb_ns
 #define UID_FILTER(uid) ((void)(uid), !host.refuse_uid)
@@ -263,5 +264,12 @@ static int bpf_get_current_comm(void *to, u32 size)
  * them. Nothing is forced inline here, so that a stack trace says where. */
 #undef __always_inline
 #define __always_inline inline __attribute__((no_sanitize("alignment")))
+
+#include "probes/kernel.bpf.h"
+
+#ifndef __clang__
+#undef LOOP
+#define LOOP /* a pragma of clang's */
+#endif
 
 #endif

@@ -5,6 +5,7 @@ lab: $(LAB_BIN)
 
 $(B)/lab/%: tests/lab/%.c tests/lab/wire.c tests/lab/wire.h config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< tests/lab/wire.c $(LDFLAGS) -lssl -lcrypto
+	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< tests/lab/wire.c \
+		$(LDFLAGS) -lssl -lcrypto
 
 .PHONY: lab

@@ -46,14 +46,22 @@ static void a_send_starts_a_request(void)
 		const char *sent;
 		bool starts;
 	} sends[] = {
-		{"GET / HTTP/1.1\r\n\r\n", true},     {"PUT /b/k HTTP/1.1\r\n", true},
-		{"POST /b?delete HTTP/1.1\r\n", true}, {"HEAD /b/k HTTP/1.1\r\n", true},
-		{"DELETE /b/k HTTP/1.1\r\n", true},    {"OPTIONS * HTTP/1.1\r\n", true},
-		{"PATCH /x HTTP/1.1\r\n", true},       {"G", true},
-		{"DEL", true},			       {"GETS / HTTP/1.1\r\n", false},
-		{"get / HTTP/1.1\r\n", false},	       {"SSH-2.0-OpenSSH_9.2\r\n", false},
-		{"HTTP/1.1 200 OK\r\n", false},	       {"\x16\x03\x01", false},
-		{" GET / HTTP/1.1\r\n", false},	       {"\n", false},
+		{"GET / HTTP/1.1\r\n\r\n", true},
+		{"PUT /b/k HTTP/1.1\r\n", true},
+		{"POST /b?delete HTTP/1.1\r\n", true},
+		{"HEAD /b/k HTTP/1.1\r\n", true},
+		{"DELETE /b/k HTTP/1.1\r\n", true},
+		{"OPTIONS * HTTP/1.1\r\n", true},
+		{"PATCH /x HTTP/1.1\r\n", true},
+		{"G", true},
+		{"DEL", true},
+		{"GETS / HTTP/1.1\r\n", false},
+		{"get / HTTP/1.1\r\n", false},
+		{"SSH-2.0-OpenSSH_9.2\r\n", false},
+		{"HTTP/1.1 200 OK\r\n", false},
+		{"\x16\x03\x01", false},
+		{" GET / HTTP/1.1\r\n", false},
+		{"\n", false},
 	};
 
 	for (size_t i = 0; i < N_OF(sends); i++) {
@@ -139,11 +147,10 @@ static void expect_in_single_bytes(void)
  * the final one where it does not; the next request is recognised either way. */
 static void interim_heads_however_cut(void)
 {
-	static const char all[] =
-		"HTTP/1.1 100 Continue\r\n\r\n"
-		"HTTP/1.1 102 Processing\r\nX-Progress: 50%\r\n\r\n"
-		"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
-		"HTTP/1.1 204 No Content\r\nx-amz-request-id: A\r\n\r\n";
+	static const char all[] = "HTTP/1.1 100 Continue\r\n\r\n"
+				  "HTTP/1.1 102 Processing\r\nX-Progress: 50%\r\n\r\n"
+				  "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+				  "HTTP/1.1 204 No Content\r\nx-amz-request-id: A\r\n\r\n";
 	struct slice in = SLICE(all);
 
 	for (size_t cut = 1; cut <= in.n; cut++) {
@@ -157,7 +164,7 @@ static void interim_heads_however_cut(void)
 		e = host_record(CONN);
 		CU_ASSERT_EQUAL(e->interim_bytes + e->received, in.n);
 		CU_ASSERT(slice_is(kept_response(e), slice_from(in, e->interim_bytes)));
-		CU_ASSERT(cut > 40 || e->flags & EXCHANGE_FINAL);
+		CU_ASSERT(answered(e));
 		host_send(CONN, get);
 		CU_ASSERT_NOT_EQUAL(host_record(CONN)->id, id);
 		CU_ASSERT_EQUAL(host_record(CONN)->sent, get.n);
@@ -212,7 +219,7 @@ static void the_next_request_starts_afresh(void)
 	CU_ASSERT_EQUAL(e->t_last, 0);
 	CU_ASSERT(slice_is(kept_request(e), put_head));
 	CU_ASSERT_EQUAL(host_count(COUNT_REQUESTS), 2);
-	CU_ASSERT_EQUAL(host_count(COUNT_INSERTED), 1);
+	CU_ASSERT_EQUAL(host_count(COUNT_ANSWERED), 1);
 }
 
 /* A head of n bytes, HTTP/1.1, ending in an empty line. */
@@ -297,8 +304,9 @@ static void a_long_head_goes_on(void)
 		CU_ASSERT_EQUAL(e->sent, head.n);
 		CU_ASSERT(slice_is(kept_request(e), (struct slice){head.p, EXCHANGE_REQ_CAP}));
 		CU_ASSERT(slice_is(rest, slice_from(head, EXCHANGE_REQ_CAP)));
-		/* Single bytes beyond the record cannot be told to end the head. */
-		CU_ASSERT(cuts[i] < 4 || e->flags & EXCHANGE_HEAD_DONE);
+		/* Beyond the record, an end of less than four bytes is not recognised. */
+		if (cuts[i] >= 4 && (head.n % cuts[i] == 0 || head.n % cuts[i] >= 4))
+			CU_ASSERT(e->flags & EXCHANGE_HEAD_DONE);
 	}
 }
 
@@ -361,8 +369,8 @@ static void the_tail_is_the_last_bytes(void)
 	host_send(CONN, get);
 	for (size_t got = 0, n = 1; got < 5000; got += n, n = n * 7 % 191) {
 		host_receive(CONN, slice_from((struct slice){filler(got + n).p, got + n}, got));
-		CU_ASSERT(memcmp(host_record(CONN)->tail, filler(got + n).p + got + n -
-							       host_record(CONN)->tail_len,
+		CU_ASSERT(memcmp(host_record(CONN)->tail,
+				 filler(got + n).p + got + n - host_record(CONN)->tail_len,
 				 host_record(CONN)->tail_len) == 0);
 	}
 }
@@ -447,7 +455,7 @@ static void the_connection_dies_unanswered(void)
 	CU_ASSERT(host.event[0].flags & EXCHANGE_ENDED);
 	CU_ASSERT(!(host.event[0].flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM)));
 	CU_ASSERT_EQUAL(host.event[0].t_end, host.now);
-	CU_ASSERT_EQUAL(host_count(COUNT_REMOVED), 1);
+	CU_ASSERT_EQUAL(host_count(COUNT_UNANSWERED), 1);
 	/* The descriptor is used again at once, by something else. */
 	host_receive(CONN, ok);
 	host_send(CONN, SLICE("EHLO localhost\r\n"));
@@ -542,7 +550,7 @@ static void the_table_is_bounded(void)
 	for (u64 conn = 0; conn < 10 * MAX_EXCHANGES; conn++)
 		live += host_record(conn) != NULL;
 	CU_ASSERT_EQUAL(live, MAX_EXCHANGES);
-	CU_ASSERT_EQUAL(host_count(COUNT_INSERTED), 10 * MAX_EXCHANGES);
+	CU_ASSERT_EQUAL(host_count(COUNT_REQUESTS), 10 * MAX_EXCHANGES);
 	/* The newest is seen, and so is the next. */
 	host_receive(10 * MAX_EXCHANGES - 1, ok);
 	host_send(10 * MAX_EXCHANGES, get);
@@ -584,8 +592,8 @@ static void a_call_seen_half_says_so(void)
 
 static void a_descriptor_is_learnt(void)
 {
-	struct exchange_key key = {.conn = 0x7f0000001000, .tgid = HOST_TGID,
-				   .layer = LAYER_OPENSSL};
+	struct exchange_key key = {
+		.conn = 0x7f0000001000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
 	const struct exchange *e;
 	struct bytes b;
 

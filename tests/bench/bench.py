@@ -1,0 +1,719 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What tracing costs: `sudo make bench` (about four minutes; BENCH_QUICK=1: one).
+
+A client in C asks a server in C for objects over TLS keep-alive in a closed loop: the next request
+goes out when the last answer is whole. Both are on 127.0.0.1 and share one CPU where there is one
+connection, so nothing overlaps: every microsecond that a tracer adds to a call is in the throughput.
+No network hides it, so this is the worst case; a real request takes milliseconds.
+
+The columns run in turns, A B C D A B C D ..., each tracer started and stopped in every round, so
+that a machine that is busy for a while is busy for all. "kept" is the median, over the rounds, of a
+round's number divided by the untraced number of the same round. All raw numbers are printed.
+Absolute numbers say more about the machine than about the tracer; only ratios are compared with
+targets, and a missed target is printed, not failed: the exit status is 1 only when something could
+not be measured at all.
+
+All tracers watch the whole machine. The server carries its own libssl (server-static) and so is not
+probed, like one on another machine; with "server probed" it uses the system's, and pays as well.
+
+  s3slower            ./s3slower --json -o /dev/null: TLS and system calls
+  s3slower openssl    the same with --mode openssl: TLS only
+  bpftrace            uprobes on SSL_write and SSL_read, one line a request: pid, comm, latency.
+                      It parses nothing: less work than ours
+  sslsniff            Debian's sslsniff-bpfcc -g -n to /dev/null, one event a call, with the header
+                      tree of probes/include in place of kernel headers
+
+Tracer CPU is the scheduler's own account (/proc/PID/task/*/schedstat) over a load and 0.15 s
+after it, divided by the requests.
+"""
+import collections
+import ctypes
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = ROOT / "build" / "bench"
+S3SLOWER = ROOT / "s3slower"
+QUICK = os.environ.get("BENCH_QUICK", "") not in ("", "0")
+
+ROUNDS = 3 if QUICK else 5
+LOAD_S = 0.35 if QUICK else 1.2
+BYSTANDER_S = 0.1 if QUICK else 0.3
+STARTS = 3 if QUICK else 7
+EXACT = 4000 if QUICK else 20000  # requests of the run whose rows are counted
+
+READY = "Tracing S3 requests"
+READY_S = 30
+STOP_S = 30
+SETTLE_S = 0.15  # the tracer's last drain
+SERVER_S = 900   # the servers end by themselves after this
+SMALL, LARGE = 1024, 1 << 20
+MANY = 8
+WIDTH = 100
+
+CPUS = sorted(os.sched_getaffinity(0))
+LIBC = ctypes.CDLL(None)
+TEMP = None  # this run's directory
+
+
+class Unmeasured(Exception):
+    """One sentence: what could not be measured, and why."""
+
+
+# --- processes -------------------------------------------------------------
+
+def child(cpus=None):
+    """Between fork and exec: end with us, listen to SIGINT whatever the shell said, run there."""
+    def prepare():
+        LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+    return prepare
+
+
+def environment(**more):
+    """Nothing that points a program elsewhere or sets the tracer."""
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("S3SLOWER", "BCC_", "BPFTRACE_", "LD_", "PYTHON"))}
+    env.update(more)
+    return env
+
+
+def status_kb(pid, key):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    return 0
+
+
+def cpu_ns(pid):
+    """CPU of all threads of the process."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[0])
+        except OSError:
+            pass  # a thread that ended
+    return total
+
+
+def perf_events(pid):
+    n = 0
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            n += "perf_event" in os.readlink(fd)
+        except OSError:
+            pass
+    return n
+
+
+class Server:
+    """build/bench/NAME, serving."""
+
+    def __init__(self, name, cert, key):
+        self.process = subprocess.Popen([BIN / name, cert, key, str(SERVER_S)],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        env=environment(), preexec_fn=child())
+        line = self.process.stdout.readline()
+        if not line:
+            raise Unmeasured(f"anything: build/bench/{name} did not start")
+        self.port = int(line)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def certificate():
+    cert, key = TEMP / "cert.pem", TEMP / "key.pem"
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                           "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                           "/CN=localhost", "-keyout", key, "-out", cert],
+                          capture_output=True, text=True)
+    if made.returncode:
+        raise Unmeasured(f"anything: openssl makes no certificate: {made.stderr.strip()}")
+    return cert, key
+
+
+def run_client(server, connections, size, bucket, seconds=LOAD_S, requests=10_000_000):
+    """One load; what the client says of it, with its rate."""
+    one = {CPUS[-1]} if connections == 1 else set(CPUS)
+    os.sched_setaffinity(server.process.pid, one)  # threads of new connections inherit it
+    done = subprocess.run([BIN / "client", str(server.port), str(connections), str(seconds),
+                           str(requests), str(size), bucket], capture_output=True, text=True,
+                          env=environment(), preexec_fn=child(one), timeout=120)
+    if done.returncode:
+        raise Unmeasured(f"a load: the client ended with {done.returncode}: {done.stderr.strip()}")
+    out = json.loads(done.stdout)
+    out["rate"] = out["measured"] / out["seconds"]
+    return out
+
+
+def run_bystander():
+    done = subprocess.run([BIN / "bystander", str(BYSTANDER_S)], capture_output=True, text=True,
+                          env=environment(), preexec_fn=child(), timeout=60)
+    if done.returncode:
+        raise Unmeasured("the bystander: it ended with %d" % done.returncode)
+    return json.loads(done.stdout)
+
+
+# --- tracers ----------------------------------------------------------------
+
+class Column:
+    """Something that may be traced with. argv None: nothing. events: perf events that the
+    process has open once it traces; 0: it says so on stderr."""
+
+    def __init__(self, name, argv=None, events=0, env=None, rows=None):
+        self.name, self.argv, self.events, self.env, self.rows = name, argv, events, env or {}, rows
+        self.ours = argv is not None and argv[0] == S3SLOWER
+        self.failed = None  # why it is left out
+
+
+class Tracer:
+    """A column's process, from the start to the end of tracing."""
+
+    def __init__(self, column, output=os.devnull):
+        self.column, self.summary = column, ""
+        argv = [str(output) if a == "OUTPUT" else str(a) for a in column.argv]
+        self.err = open(TEMP / "stderr", "w+")
+        out = open(output if "OUTPUT" not in column.argv else os.devnull, "wb")
+        before = time.monotonic()
+        self.process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, env=environment(**column.env), cwd=TEMP,
+            stderr=subprocess.PIPE if column.ours else self.err, preexec_fn=child())
+        out.close()
+        try:
+            if column.ours:
+                self._wait_said()
+            else:
+                self._wait_attached()
+        except BaseException:
+            self.kill()
+            raise
+        self.start_s = time.monotonic() - before
+        self.pid = self.process.pid
+
+    def _wait_said(self):
+        said = []
+        for line in self.process.stderr:  # unbuffered enough: a line is seen when it is written
+            said.append(line.decode(errors="replace"))
+            if READY in said[-1]:
+                return
+        self._fail("".join(said))
+
+    def _wait_attached(self):
+        """The peers' own words are buffered: count what they have opened."""
+        deadline, last, since = time.monotonic() + READY_S, 0, time.monotonic()
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                self._fail(self._said())
+            n = perf_events(self.process.pid)
+            if n != last:
+                last, since = n, time.monotonic()
+            elif n >= self.column.events and time.monotonic() - since > 0.3:
+                return
+            time.sleep(0.02)
+        self._fail(f"not tracing after {READY_S} s. " + self._said())
+
+    def _said(self):
+        self.err.flush()
+        return (TEMP / "stderr").read_text(errors="replace")
+
+    def _fail(self, said):
+        lines = [line for line in said.strip().splitlines() if "rror" in line] or \
+            said.strip().splitlines()[-1:]
+        raise Unmeasured(f"{self.column.name}: it did not start: "
+                         + ("; ".join(lines[:3]) or "it said nothing"))
+
+    def load(self, *args, **kwargs):
+        """One load under this tracer, with the tracer's CPU and memory."""
+        before = cpu_ns(self.pid)
+        out = run_client(*args, **kwargs)
+        time.sleep(SETTLE_S)
+        out["tracer_us"] = (cpu_ns(self.pid) - before) / 1000 / out["sent"]
+        return out
+
+    def stop(self):
+        """SIGINT and the end; the seconds that took."""
+        before = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            if self.column.ours:
+                self.summary = self.process.stderr.read().decode(errors="replace")
+            status = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Unmeasured(f"{self.column.name}: it did not end {STOP_S} s after SIGINT") from None
+        took = time.monotonic() - before
+        if not self.column.ours:
+            self.summary = self._said()
+        self.err.close()
+        if self.column.ours and status:
+            raise Unmeasured(f"{self.column.name}: exit status {status}")
+        return took
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.err.close()
+
+    def counted(self, what):
+        """A number of the summary: "12 shown, 0 lost"."""
+        for part in self.summary.replace("\n", ", ").split(", "):
+            if part.endswith(" " + what) and part.split()[0].isdigit():
+                return int(part.split()[0])
+        return None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self.kill()
+        elif self.process.poll() is None:
+            self.stop()
+
+
+BPFTRACE = """\
+uprobe:LIB:SSL_write {
+	if (*(uint32 *)uptr(arg1) == 0x20544547) { @ssl[tid] = arg0; @entered[tid] = nsecs; }
+}
+uretprobe:LIB:SSL_write /@ssl[tid]/ {
+	if ((int32)retval > 0) { @start[pid, @ssl[tid]] = @entered[tid]; }
+	delete(@ssl[tid]);
+	delete(@entered[tid]);
+}
+uprobe:LIB:SSL_read { @reader[tid] = arg0; }
+uretprobe:LIB:SSL_read /@reader[tid]/ {
+	$start = @start[pid, @reader[tid]];
+	if ((int32)retval > 0 && $start) {
+		printf("%d %s %d us\\n", pid, comm, (nsecs - $start) / 1000);
+		delete(@start[pid, @reader[tid]]);
+	}
+	delete(@reader[tid]);
+}
+"""
+
+
+def json_rows(path, bucket):
+    keys, bad = collections.Counter(), 0
+    with open(path, errors="replace") as f:
+        for line in f:
+            row = json.loads(line)
+            if row["bucket"] == bucket:
+                keys[row["key"]] += 1
+                bad += row["status_code"] != 200 or row["state"] != "complete"
+    return len(keys), f"{sum(keys.values()) - len(keys)} twice, {bad} not whole"
+
+
+def bpftrace_rows(path, _bucket):
+    with open(path, errors="replace") as f:
+        lines = f.readlines()
+    lost = sum(int(line.split()[1]) for line in lines if line.startswith("Lost "))
+    return sum(" bench-client " in line for line in lines), f"it says it lost {lost}"
+
+
+def sslsniff_rows(path, _bucket):
+    with open(path, errors="replace") as f:
+        return sum(line.startswith("READ/RECV") and " bench-client " in line for line in f), ""
+
+
+def libssl():
+    """The libssl that the client uses."""
+    out = subprocess.run(["ldd", BIN / "client"], capture_output=True, text=True).stdout
+    for line in out.splitlines():
+        if "libssl" in line and "=>" in line:
+            return line.split()[2]
+    raise Unmeasured("anything: the client uses no shared libssl")
+
+
+def columns():
+    ours = [S3SLOWER, "--json", "-o", "OUTPUT"]
+    script = TEMP / "peer.bt"
+    script.write_text(BPFTRACE.replace("LIB", libssl()))
+    tree = TEMP / "kernel"
+    shutil.copytree(ROOT / "probes" / "include", tree / "include")
+    (tree / "include/linux/ptrace.h").write_text("#include <uapi/linux/ptrace.h>\n")
+    (tree / "include/linux/sched.h").write_text(
+        "#define TASK_COMM_LEN 16\n#define min(a, b) ((a) < (b) ? (a) : (b))\n")
+    buffers = os.cpu_count()
+    every = [
+        Column("untraced"),
+        Column("s3slower", ours, rows=json_rows),
+        Column("s3slower openssl", ours + ["--mode", "openssl"], rows=json_rows),
+        Column("bpftrace", ["bpftrace", script], 4 + buffers, rows=bpftrace_rows),
+        Column("sslsniff", ["sslsniff-bpfcc", "-g", "-n"], 4 + 2 * buffers,
+               {"BCC_KERNEL_SOURCE": str(tree)}, rows=sslsniff_rows),
+    ]
+    for column in every:
+        if column.argv and not shutil.which(column.argv[0]):
+            column.failed = f"{column.name}: {column.argv[0]} is not there"
+    return every
+
+
+# --- tables -----------------------------------------------------------------
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def heading(text):
+    say()
+    say(text)
+    say("-" * min(len(text), WIDTH))
+
+
+def median(values):
+    values = [v for v in values if v is not None]
+    return statistics.median(values) if values else None
+
+
+def show(value, form):
+    return "-" if value is None else format(value, form)
+
+
+def ratios(values, base):
+    return [v / b if v is not None and b else None for v, b in zip(values, base)]
+
+
+def table(results, key, form, extra_heads=(), extra=None, every=()):
+    """One line a column: the raw numbers of the rounds, their median, and what extra() gives."""
+    say(f"{'':18}" + "".join(f"{'round ' + str(i + 1):>10}" for i in range(ROUNDS))
+        + f"{'median':>11}" + "".join(f"{h:>11}" for h in extra_heads))
+    for column in every:
+        values = results[column.name][key]
+        if any(v is not None for v in values):
+            say(f"{column.name:18}" + "".join(f"{show(v, form):>10}" for v in values)
+                + f"{show(median(values), form):>11}"
+                + "".join(f"{e:>11}" for e in (extra(column, values) if extra else ())))
+
+
+def throughput(results, title, key, every):
+    heading(title)
+    base = results["untraced"][key]
+
+    def extra(column, values):
+        kept = median(ratios(values, base))
+        added = median([(1 / v - 1 / b) * 1e6 if v and b else None for v, b in zip(values, base)])
+        cpu = median(results[column.name].get(key + " cpu", []))
+        return ("" if column.argv is None else show(kept, ".3f"),
+                "" if column.argv is None else show(added, ".1f"), show(cpu, ".2f") if cpu else "")
+    table(results, key, ".0f", ("kept", "added us", "CPU us"), extra, every)
+
+
+# --- the sections -----------------------------------------------------------
+
+LOADS = (
+    # key, server, connections, size
+    ("one", "elsewhere", 1, SMALL),
+    ("many", "elsewhere", MANY, SMALL),
+    ("large", "elsewhere", 1, LARGE),
+    ("both", "here", 1, SMALL),
+)
+CALLS = ("read", "write", "getppid")
+
+
+def one_turn(column, servers, mine, number):
+    """All loads under one tracer, or none."""
+    def loads(load):
+        sent = 0
+        for key, server, connections, size in LOADS:
+            out = load(servers[server], connections, size, "bench")
+            mine[key][number] = out["rate"]
+            if "tracer_us" in out:
+                mine[key + " cpu"][number] = out["tracer_us"]
+            sent += out["sent"]
+        return sent
+
+    if column.argv is None:
+        loads(run_client)
+        mine["calls"][number] = run_bystander()
+        return
+    with Tracer(column) as tracer:
+        if column.ours:
+            time.sleep(SETTLE_S)
+            mine["rest"][number] = status_kb(tracer.pid, "VmRSS") / 1024
+        mine["sent"][number] = loads(tracer.load)
+        mine["peak"][number] = status_kb(tracer.pid, "VmHWM") / 1024
+        if column.ours:
+            mine["calls"][number] = run_bystander()
+            time.sleep(SETTLE_S)
+        mine["exit"][number] = tracer.stop()
+        mine["shown"][number] = tracer.counted("shown")
+        mine["lost"][number] = tracer.counted("lost")
+        if not column.ours and mine["one cpu"][number] < 0.05:
+            raise Unmeasured(f"{column.name}: it used no CPU under load, so it saw nothing")
+
+
+def turns(every, servers):
+    results = {c.name: collections.defaultdict(lambda: [None] * ROUNDS) for c in every}
+    for number in range(ROUNDS):
+        for column in every:
+            if column.failed:
+                continue
+            progress(f"round {number + 1} of {ROUNDS}: {column.name}")
+            try:
+                one_turn(column, servers, results[column.name], number)
+            except Unmeasured as why:
+                column.failed = str(why)
+            except (OSError, subprocess.TimeoutExpired) as why:
+                column.failed = f"{column.name}: {why}"
+    return results
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{text:60}\r")
+        sys.stderr.flush()
+
+
+def exact_rows(every, servers):
+    """A row for each request? Counted in the output itself, by keys that nobody else uses."""
+    heading("2. Rows: is there one for every request?")
+    say(f"{'':18}{'connections':>12}{'requests':>10}{'rows':>10}{'lost':>8}{'%':>9}  remarks")
+    whole = {}
+    for column in every:
+        if not column.rows or column.failed:
+            continue
+        for n_connections in (1, MANY):
+            bucket = f"rows-{os.getpid()}-{n_connections}"
+            path = TEMP / "rows"
+            progress(f"rows: {column.name}")
+            try:
+                with Tracer(column, path) as tracer:
+                    out = run_client(servers["elsewhere"], n_connections, SMALL, bucket, 30, EXACT)
+                    time.sleep(SETTLE_S if column.ours else 1)
+                    tracer.stop()
+                n, remarks = column.rows(path, bucket)
+            except Unmeasured as why:
+                column.failed = str(why)
+                break
+            finally:
+                path.unlink(missing_ok=True)
+            if column.name == "sslsniff":
+                lost = sum(int(line.split()[2]) for line in tracer.summary.splitlines()
+                           if line.startswith("Possibly lost "))
+                remarks = f"it says it lost {lost}"
+            say(f"{column.name:18}{n_connections:12}{out['sent']:10}{n:10}"
+                f"{show(tracer.counted('lost'), 'd'):>8}{100 * n / out['sent']:9.2f}  {remarks}")
+            whole[column.name, n_connections] = 100 * n / out["sent"]
+    return whole
+
+
+def starts(column):
+    heading(f"3. Start and end: {STARTS} times, {' '.join(map(str, column.argv[1:2]))} "
+            "to /dev/null, the whole machine")
+    start, end, rest = [], [], []
+    for i in range(STARTS):
+        progress(f"start {i + 1} of {STARTS}")
+        with Tracer(column) as tracer:
+            time.sleep(SETTLE_S)
+            rest.append(status_kb(tracer.pid, "VmRSS") / 1024)
+            end.append(tracer.stop())
+            start.append(tracer.start_s)
+    for name, values, form in (('exec to "Tracing S3 requests", s', start, ".3f"),
+                               ("SIGINT to the end of the process, s", end, ".3f"),
+                               ("resident at rest, MB", rest, ".2f")):
+        say(f"{name:36}" + "".join(f"{v:>7{form}}" for v in values)
+            + f"   median {median(values):{form}}")
+    return start, end, rest
+
+
+def bystander(results, every):
+    heading("4. A bystander's system calls, ns each: nothing of S3, no TLS")
+    say(f"{'':30}" + "".join(f"{'round ' + str(i + 1):>9}" for i in range(ROUNDS))
+        + f"{'median':>9}{'ratio':>9}{'added':>9}")
+    out = {}
+    for call in CALLS:
+        base = [c and c[call] for c in results["untraced"]["calls"]]
+        for column in every:
+            values = [c and c[call] for c in results[column.name]["calls"]]
+            if not any(values):
+                continue
+            ratio = median(ratios(values, base))
+            added = median([v - b if v and b else None for v, b in zip(values, base)])
+            out[column.name, call] = ratio
+            say(f"{call:10}{column.name:20}" + "".join(f"{show(v, '.0f'):>9}" for v in values)
+                + f"{show(median(values), '.0f'):>9}"
+                + ("" if column.argv is None else f"{show(ratio, '.2f'):>9}{show(added, '.0f'):>9}"))
+    return out
+
+
+def connections(n):
+    return f"{n} connection{'' if n == 1 else 's'}"
+
+
+class Verdicts:
+    def __init__(self):
+        self.lines, self.missing = [], []
+
+    def add(self, what, value, form, target=None, least=True, unit=""):
+        """target None: told, not judged."""
+        if value is None:
+            self.missing.append(what)
+            self.lines.append((what, "-", "", "NOT MEASURED"))
+            return
+        goal = "" if target is None else f"{'>=' if least else '<'} {target:g}{unit}"
+        met = "" if target is None else \
+            "met" if (value >= target if least else value < target) else "MISSED"
+        self.lines.append((what, format(value, form) + unit, goal, met))
+
+    def print(self):
+        say(f"{'what':66}{'measured':>11}{'target':>11}  verdict")
+        for what, value, goal, met in self.lines:
+            say(f"{what:66}{value:>11}{goal:>11}  {met}".rstrip())
+
+
+def judge(results, every, whole, start, rest, calls):
+    verdicts = Verdicts()
+    peers = [c for c in every if c.argv and not c.ours and not c.failed]
+    modes = [c for c in every if c.ours]
+
+    def kept(column, key):
+        return median(ratios(results[column.name][key], results["untraced"][key]))
+
+    def against(column, key):
+        """Against the better of the peers, round by round."""
+        best = [max((v for v in of if v), default=None)
+                for of in zip(*(results[p.name][key] for p in peers))]
+        return median(ratios(results[column.name][key], best)) if peers else None
+
+    for column in modes:
+        for key, what, judged in (("one", "1 KiB, 1 connection", True),
+                                  ("many", f"1 KiB, {connections(MANY)}", False),
+                                  ("both", "1 KiB, 1 connection, server probed", False),
+                                  ("large", "1 MiB, 1 connection", False)):
+            verdicts.add(f"{column.name}: times the better peer, {what}", against(column, key),
+                         ".2f", 2 if judged else None)
+            verdicts.add(f"{column.name}: kept of untraced, {what}", kept(column, key), ".3f",
+                         0.8 if judged else None)
+    for column in modes:
+        verdicts.add(f"{column.name}: tracer CPU an event",
+                     median(results[column.name]["one cpu"]), ".2f", unit=" us")
+    for column in modes:
+        for n in (1, MANY):
+            verdicts.add(f"{column.name}: requests that have a row, {connections(n)}",
+                         whole.get((column.name, n)), ".2f", 100, unit=" %")
+    verdicts.add("start to \"Tracing S3 requests\"", median(start), ".3f", 0.5, False, " s")
+    verdicts.add("resident at rest", median(rest), ".2f", 10, False, " MB")
+    verdicts.add("resident at most, after all loads",
+                 max((v for c in modes for v in results[c.name]["peak"] if v), default=None), ".2f",
+                 unit=" MB")
+    for call in CALLS:
+        verdicts.add(f"s3slower: a bystander's {call}(), times its untraced cost",
+                     calls.get(("s3slower", call)), ".2f")
+    heading("Verdict (ratios are medians of each round's own ratio)")
+    verdicts.print()
+    return verdicts
+
+
+def other_tracers():
+    names = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            comm = (entry / "comm").read_text().strip() if entry.name.isdigit() else ""
+        except OSError:
+            continue
+        if comm in ("s3slower", "bpftrace", "sslsniff-bpfcc"):
+            names.append(comm)
+    return names
+
+
+def busy():
+    """Shares of CPU time in use and stolen, over a second."""
+    def read():
+        return [int(v) for v in open("/proc/stat").readline().split()[1:9]]
+    a = read()
+    time.sleep(1)
+    d = [y - x for x, y in zip(a, read())]
+    return 100 * (1 - (d[3] + d[4]) / max(1, sum(d))), 100 * d[7] / max(1, sum(d))
+
+
+def measure():
+    began = time.monotonic()
+    every = columns()
+    cert, key = certificate()
+    used, stolen = busy()
+    say(f"s3slower bench{' (quick)' if QUICK else ''}: {time.strftime('%Y-%m-%d %H:%M')}, "
+        f"{platform.system()} {platform.release()}, {len(CPUS)} CPUs, {ROUNDS} rounds of "
+        f"{LOAD_S:g} s a load")
+    say(f"before we began: load {os.getloadavg()[0]:.2f}, CPUs {used:.0f} % in use, "
+        f"{stolen:.0f} % stolen by the host"
+        + (f"; OTHER TRACERS RUN: {', '.join(other_tracers())}" if other_tracers() else ""))
+    servers = {}
+    try:
+        servers["elsewhere"] = Server("server-static", cert, key)
+        servers["here"] = Server("server", cert, key)
+        results = turns(every, servers)
+        mine = [c for c in every if c.ours]
+        for c in every:
+            if c.failed:
+                say(f"LEFT OUT: {c.failed}")
+        throughput(results, "1a. Requests per second, 1 KiB over TLS, 1 keep-alive connection",
+                   "one", every)
+        throughput(results, f"1b. The same, {MANY} connections", "many", every)
+        throughput(results, "1c. The same, 1 connection, server probed: it uses the system's libssl",
+                   "both", every)
+        say("\nkept: of the untraced throughput. added us: to a request. "
+            "CPU us: of the tracer process, a request.")
+        whole = exact_rows(every, servers)
+        heading("2b. Memory, MB, and what the summaries of the turns above said")
+        for name, key in (("resident at rest", "rest"), ("resident at most", "peak")):
+            for column in every:
+                values = results[column.name][key]
+                if any(values):
+                    say(f"{name:18}{column.name:18}"
+                        + "".join(f"{show(v, '.2f'):>9}" for v in values)
+                        + f"   median {median(values):.2f}")
+        for name, key in (("requests sent", "sent"), ("rows shown", "shown"), ("lost", "lost")):
+            for column in mine:
+                say(f"{name:18}{column.name:18}"
+                    + "".join(f"{show(v, 'd'):>9}" for v in results[column.name][key]))
+        start, end, rest = starts(mine[0])
+        calls = bystander(results, every)
+        throughput(results, "5. Requests per second, 1 MiB over TLS, 1 connection", "large", every)
+        verdicts = judge(results, every, whole, start, rest, calls)
+    finally:
+        for server in servers.values():
+            server.stop()
+    say()
+    if other_tracers():
+        say("Other tracers run on this machine now: " + ", ".join(other_tracers()))
+    for column in every:
+        if column.failed:
+            say(f"LEFT OUT: {column.failed}")
+    for what in verdicts.missing:
+        say(f"NOT MEASURED: {what}")
+    say(f"{time.monotonic() - began:.0f} s.")
+    return 1 if verdicts.missing else 0
+
+
+def main():
+    global TEMP
+    if os.geteuid():
+        sys.exit("bench: tracing needs root: sudo make bench")
+    TEMP = pathlib.Path(tempfile.mkdtemp(prefix="s3slower-bench."))
+    try:
+        return measure()
+    except Unmeasured as why:
+        say(f"NOT MEASURED: {why}")
+        return 1
+    finally:
+        shutil.rmtree(TEMP, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

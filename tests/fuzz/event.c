@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The door: bytes that claim to be an event of the kernel side. What comes
+ * through it must be safe to make rows of, whatever it says. */
+#include "parsers/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parsers/request.h"
+
+#define CHECK(truth) ((truth) ? (void)0 : abort())
+#define ROWS 4
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static void text(const struct request *row, const char *s)
+{
+	if (s >= row->text && s < row->text + sizeof(row->text))
+		CHECK(memchr(s, '\0', (size_t)(row->text + sizeof(row->text) - s)));
+}
+
+static void build(const struct exchange *e, struct slice more, bool final)
+{
+	static const struct request_context context = {1700000000000000000, {NULL, 0}};
+	static struct request rows[ROWS];
+	int n = request_build(e, more, &context, final, rows, ROWS);
+
+	CHECK(n >= 1 && n <= ROWS);
+	for (int i = 0; i < n; i++) {
+		const struct request *row = &rows[i];
+
+		if (row->state == REQUEST_NOT_HTTP || row->state == REQUEST_OPEN) {
+			CHECK(n == 1);
+			continue;
+		}
+		CHECK(row->send_ns >= 0 && row->expect_ns >= 0 && row->wait_ns >= 0);
+		CHECK(row->recv_ns >= 0 && row->stall_ns >= 0 && row->latency_ns >= 0);
+		CHECK(row->send_ns + row->expect_ns + row->wait_ns + row->recv_ns + row->stall_ns ==
+		      row->latency_ns);
+		CHECK(row->ttfb_ns >= -1 && row->request_size >= -1 && row->response_size >= -1);
+		CHECK(row->status == -1 || (row->status >= 100 && row->status < 600));
+		CHECK(request_state_name(row->state) != NULL);
+		text(row, row->comm);
+		text(row, row->path);
+		text(row, row->key);
+		text(row, row->error_code);
+	}
+}
+
+static void decode(const unsigned char *data, size_t size)
+{
+	static struct event event;
+	struct slice more = SLICE_NONE;
+
+	if (event_decode(data, size, &event))
+		return;
+	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT || event.kind == EVENT_EXEC);
+	if (event.kind != EVENT_EXCHANGE)
+		return;
+	CHECK(event_check(&event.exchange) == 0);
+	if (size > sizeof(event.exchange))
+		more = (struct slice){(const char *)data + sizeof(event.exchange),
+				      size - sizeof(event.exchange)};
+	build(&event.exchange, more, false);
+	build(&event.exchange, more, true);
+}
+
+/* A record is mostly its two heads; an input of that size is mostly noise. So
+ * a short one gives the numbers first, then the heads, split by its first byte. */
+static void assemble(const unsigned char *data, size_t size)
+{
+	static struct exchange e;
+	const size_t numbers = sizeof(e) - offsetof(struct exchange, key);
+	struct slice texts = {(const char *)data + 1, size - 1};
+	size_t cut;
+
+	memset(&e, 0, sizeof(e));
+	if (texts.n < numbers)
+		return;
+	memcpy(&e.key, texts.p, numbers);
+	texts = slice_from(texts, numbers);
+	cut = texts.n * data[0] / 256;
+	if (cut > EXCHANGE_REQ_CAP)
+		cut = EXCHANGE_REQ_CAP;
+	memcpy(e.req, texts.p, cut);
+	texts = slice_from(texts, cut);
+	if (texts.n > EXCHANGE_RESP_CAP)
+		texts.n = EXCHANGE_RESP_CAP;
+	memcpy(e.resp, texts.p, texts.n);
+	e.kind = EVENT_EXCHANGE;
+	e.flags = data[0] * 5u;
+	e.req_len = (__u32)cut;
+	e.resp_len = (__u32)texts.n;
+	e.sent += cut;
+	e.received += texts.n;
+	decode((const unsigned char *)&e, sizeof(e));
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	decode(data, size);
+	if (size && size < sizeof(struct exchange))
+		assemble(data, size);
+	return 0;
+}

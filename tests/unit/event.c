@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "parsers/event.h"
+
+#include <CUnit/CUnit.h>
+#include <errno.h>
+
+#include "guard.h"
+
+#define N_OF(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+/* A record as the kernel side sends it. */
+static struct exchange good(void)
+{
+	return (struct exchange){.kind = EVENT_EXCHANGE,
+				 .key = {.conn = 5, .tgid = 77, .layer = LAYER_SOCKET},
+				 .t_start = 1000,
+				 .t_emit = 5000,
+				 .sent = 100,
+				 .req_len = 100,
+				 .received = 300,
+				 .resp_len = 300};
+}
+
+static void a_record_comes_through(void)
+{
+	static struct event event;
+	struct exchange e = good();
+
+	memcpy(e.req, "GET / HTTP/1.1\r\n", 16);
+	CU_ASSERT_EQUAL(event_decode(&e, sizeof(e), &event), 0);
+	CU_ASSERT_EQUAL(event.kind, EVENT_EXCHANGE);
+	CU_ASSERT_EQUAL(event.time, 5000);
+	CU_ASSERT_EQUAL(event.tgid, 77);
+	CU_ASSERT(memcmp(&event.exchange, &e, sizeof(e)) == 0);
+}
+
+static void processes_come_through(void)
+{
+	static const __u32 kinds[] = {EVENT_EXIT, EVENT_EXEC};
+
+	for (size_t i = 0; i < N_OF(kinds); i++) {
+		struct event_process process = {kinds[i], 77, 5000};
+		static struct event event;
+
+		CU_ASSERT_EQUAL(event_decode(&process, sizeof(process), &event), 0);
+		CU_ASSERT_EQUAL(event.kind, kinds[i]);
+		CU_ASSERT_EQUAL(event.time, 5000);
+		CU_ASSERT_EQUAL(event.tgid, 77);
+	}
+}
+
+/* Perf records are padded to 8 bytes, so more than the event is fine and less
+ * is not; nothing is read behind what there is. */
+static void short_events_are_refused(void)
+{
+	struct event_process process = {EVENT_EXIT, 77, 5000};
+	struct exchange e = good();
+	static char padded[sizeof(e) + 4];
+	static struct event event;
+
+	for (size_t n = 0; n < sizeof(e); n++) {
+		struct slice part = guard_copy((struct slice){(char *)&e, n});
+
+		CU_ASSERT_EQUAL(event_decode(part.p, part.n, &event), -EBADMSG);
+	}
+	for (size_t n = 0; n < sizeof(process); n++) {
+		struct slice part = guard_copy((struct slice){(char *)&process, n});
+
+		CU_ASSERT_EQUAL(event_decode(part.p, part.n, &event), -EBADMSG);
+	}
+	memcpy(padded, &e, sizeof(e));
+	CU_ASSERT_EQUAL(event_decode(padded, sizeof(padded), &event), 0);
+}
+
+#define FIELD(name) offsetof(struct exchange, name), sizeof(((struct exchange *)0)->name)
+
+static void what_cannot_be_is_refused(void)
+{
+	static const struct {
+		size_t at, size;
+		__u64 value;
+	} wrong[] = {
+		{FIELD(kind), 0},
+		{FIELD(kind), 4},
+		{FIELD(req_len), EXCHANGE_REQ_CAP + 1},
+		{FIELD(req_len), 0xffffffff},
+		{FIELD(req_len), 101}, /* more than was sent */
+		{FIELD(resp_len), EXCHANGE_RESP_CAP + 1},
+		{FIELD(resp_len), 301},
+		{FIELD(more_len), EXCHANGE_MORE_CAP + 1},
+		{FIELD(tail_len), EXCHANGE_TAIL_CAP + 1},
+		{FIELD(sent), 1ULL << 63},
+		{FIELD(received), 1ULL << 63},
+		{FIELD(head_sent), 1ULL << 63},
+		{FIELD(t_start), 1ULL << 63}, /* in 292 years */
+		{FIELD(t_head), ~0ULL},
+		{FIELD(t_body), ~0ULL},
+		{FIELD(t_sent), ~0ULL},
+		{FIELD(t_interim), ~0ULL},
+		{FIELD(t_first), ~0ULL},
+		{FIELD(t_last), ~0ULL},
+		{FIELD(t_end), ~0ULL},
+		{FIELD(t_emit), ~0ULL},
+		{FIELD(stall_ns), ~0ULL},
+	};
+
+	for (size_t i = 0; i < N_OF(wrong); i++) {
+		struct exchange e = good();
+		static struct event event;
+
+		memcpy((char *)&e + wrong[i].at, &wrong[i].value, wrong[i].size);
+		CU_ASSERT_EQUAL(event_decode(&e, sizeof(e), &event), -EBADMSG);
+		CU_ASSERT_EQUAL(event_check(&e), -EBADMSG);
+	}
+}
+
+CU_TestInfo event_tests[] = {
+	{"a record comes through", a_record_comes_through},
+	{"processes come through", processes_come_through},
+	{"short events are refused", short_events_are_refused},
+	{"what cannot be is refused", what_cannot_be_is_refused},
+	CU_TEST_INFO_NULL,
+};
