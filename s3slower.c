@@ -65,6 +65,9 @@ struct run {
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
 	uint64_t unanswered; /* records of requests without an answer, deleted from here */
+	uint64_t recovered;  /* counted as lost by the kernel, found in its map at the end */
+	uint64_t dropped;    /* events that found no memory here */
+	uint64_t exits_lost; /* the last count: when it grows, the dead are looked for */
 	bool stop;
 	bool output_said;
 };
@@ -117,13 +120,14 @@ static void show(struct run *run, const struct request *row)
 }
 
 /* Bytes written to a descriptor that nobody has seen act as a socket: it is one
- * if it answers like one, or if the process's own table says so. */
-static bool is_connection(const struct exchange *e)
+ * if it answers in HTTP (files can be read back, too), or if the process's own
+ * table says so. */
+static bool is_connection(const struct exchange *e, bool answers)
 {
 	char path[64], target[32];
 	ssize_t n;
 
-	if (e->key.layer != LAYER_SOCKET || (e->flags & EXCHANGE_SOCKET_PROVEN) || e->received)
+	if (e->key.layer != LAYER_SOCKET || (e->flags & EXCHANGE_SOCKET_PROVEN) || answers)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%u/fd/%d", e->key.tgid, e->fd);
 	n = readlink(path, target, sizeof(target) - 1);
@@ -147,14 +151,18 @@ static void feed(struct run *run, const struct exchange *e, bool final)
 	}
 	n = request_build(e, rest, &run->context, final, run->rows, PIPELINED_MAX);
 	if (run->rows[0].state == REQUEST_OPEN) {
-		if (inflight_put(run->inflight, e, &evicted) == 1) {
+		n = inflight_put(run->inflight, e, &evicted);
+		if (n == 1) {
 			run->counters.evicted++;
 			feed(run, &evicted, true);
 		}
+		run->dropped += n < 0;
 		return;
 	}
+	if (e->flags & EXCHANGE_MORE)
+		tracer_forget_more(run->tracer, e);
 	inflight_remove(run->inflight, e->id);
-	if (run->rows[0].state == REQUEST_NOT_HTTP || !is_connection(e))
+	if (run->rows[0].state == REQUEST_NOT_HTTP || !is_connection(e, run->rows[0].status > 0))
 		return;
 	for (int i = 0; i < n; i++)
 		show(run, &run->rows[i]);
@@ -169,6 +177,7 @@ static void finish(struct run *run, struct exchange *e, uint64_t time)
 	if (e->reports && !inflight_find(run->inflight, e->id))
 		return;
 	e->t_end = time;
+	run->recovered += (e->flags & EXCHANGE_LOST) != 0;
 	feed(run, e, true);
 }
 
@@ -181,10 +190,10 @@ static void take_event(void *ctx, const void *data, size_t size)
 	if (run->n_batch == run->batch_size) {
 		size_t n = run->batch_size ? run->batch_size * 2 : 64;
 		struct event *grown =
-		    n > BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
+			n > BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
 
 		if (!grown) {
-			run->counters.lost++;
+			run->dropped++;
 			return;
 		}
 		run->batch = grown;
@@ -213,8 +222,9 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 		if (key.tgid != tgid || (tls_only && key.layer == LAYER_SOCKET))
 			continue;
 		if (tracer_lookup(run->tracer, &key, &e) == 0) {
-			run->unanswered += !(e.flags & EXCHANGE_FINAL);
 			bool ended = e.flags & EXCHANGE_ENDED;
+
+			run->unanswered += !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED));
 
 			e.t_end = time;
 			if (!ended && (!e.reports || inflight_find(run->inflight, e.id)) &&
@@ -258,7 +268,7 @@ static void drain(struct run *run)
 		return;
 	order = malloc(run->n_batch * sizeof(*order));
 	if (!order) {
-		run->counters.lost += run->n_batch;
+		run->dropped += run->n_batch;
 		return;
 	}
 	for (size_t i = 0; i < run->n_batch; i++)
@@ -288,7 +298,6 @@ static void follow_up(struct run *run)
 		if (inflight_missed(run->inflight, i) < 2)
 			continue;
 		e = *open;
-		e.flags |= EXCHANGE_ENDED;
 		feed(run, &e, true);
 	}
 }
@@ -325,6 +334,27 @@ static void bury(struct run *run, bool all)
 	run->n_dying = kept;
 }
 
+static void note_lost(struct run *run)
+{
+	uint64_t exits = tracer_count(run->tracer, COUNT_EXITS_LOST);
+	struct exchange_key key, next;
+	int more;
+
+	run->counters.lost = tracer_count(run->tracer, COUNT_LOST) - run->recovered + run->dropped;
+	if (exits == run->exits_lost)
+		return;
+	/* Somebody went away and we were not told. */
+	run->exits_lost = exits;
+	more = tracer_next_key(run->tracer, NULL, &next);
+	while (more == 0) {
+		key = next;
+		more = tracer_next_key(run->tracer, &key, &next);
+		if (kill((pid_t)key.tgid, 0) && errno == ESRCH && run->n_dying < DYING_MAX)
+			run->dying[run->n_dying++] =
+				(struct dying){key.tgid, now_ns(CLOCK_MONOTONIC)};
+	}
+}
+
 /* Tracing stops while these are under way: their end was not seen. */
 static void flush_unfinished(struct run *run)
 {
@@ -355,8 +385,8 @@ static void count_kernel_side(struct run *run)
 	uint64_t begun = tracer_count(t, COUNT_REQUESTS), accounted;
 	int more = tracer_next_key(t, NULL, &next);
 
-	accounted =
-	    tracer_count(t, COUNT_ANSWERED) + tracer_count(t, COUNT_UNANSWERED) + run->unanswered;
+	accounted = tracer_count(t, COUNT_ANSWERED) + tracer_count(t, COUNT_UNANSWERED) +
+		    run->unanswered;
 	while (more == 0) {
 		key = next;
 		more = tracer_next_key(t, &key, &next);
@@ -367,7 +397,7 @@ static void count_kernel_side(struct run *run)
 	if (begun > accounted)
 		run->counters.evicted += begun - accounted;
 	run->counters.unfollowed =
-	    tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
+		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }
 
 /* --- the loop -------------------------------------------------------------- */
@@ -388,9 +418,10 @@ static int signals_fd(void)
 /* Returns the exit status. */
 static int loop(struct run *run, int signals, struct command *command)
 {
-	uint64_t until = run->settings.duration_s > 0
-			     ? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
-			     : 0;
+	uint64_t until =
+		run->settings.duration_s > 0
+			? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
+			: 0;
 	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0}, {signals, POLLIN, 0}};
 	struct signalfd_siginfo info;
 	int status = 0, interrupts = 0;
@@ -400,7 +431,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		drain(run);
 		follow_up(run);
 		bury(run, false);
-		run->counters.lost = tracer_count(run->tracer, COUNT_LOST);
+		note_lost(run);
 		written(run, sink_flush(&run->output));
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo == SIGCHLD)
@@ -462,7 +493,7 @@ static int specialise(struct program *p, const struct settings *settings, char *
 	for (size_t i = 0; i < p->filter.n; i++)
 		flag(p, p->filter.flag[i]);
 	flag(p, "-Werror=implicit-function-declaration");
-/* libbcc optimises for itself; clang before it, and debug information, would
+	/* libbcc optimises for itself; clang before it, and debug information, would
 	 * only double the time until tracing begins. */
 	flag(p, "-g0");
 	flag(p, "-Xclang");
@@ -545,10 +576,10 @@ static const struct attachment {
 	const char *program, *tracepoint;
 	unsigned modes;
 } attachments[] = {
-    {"on_process_exit", "sched_process_exit", MODE_AUTO},
-    {"on_process_exec", "sched_process_exec", MODE_AUTO},
-    {"on_sys_exit", "sys_exit", MODE_HTTP},
-    {"on_sys_enter", "sys_enter", MODE_HTTP},
+	{"on_process_exit", "sched_process_exit", MODE_AUTO},
+	{"on_process_exec", "sched_process_exec", MODE_AUTO},
+	{"on_sys_exit", "sys_exit", MODE_HTTP},
+	{"on_sys_enter", "sys_enter", MODE_HTTP},
 };
 
 static int attach(struct run *run, const struct program *p, char *message, size_t size)
@@ -560,8 +591,8 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 	if (run->settings.command) {
 		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
 		if (!err)
-			err =
-			    tracer_attach_tracepoint(run->tracer, "on_process_fork", fork_event.id);
+			err = tracer_attach_tracepoint(run->tracer, "on_process_fork",
+						       fork_event.id);
 		if (err) {
 			snprintf(message, size, "cannot follow a command's children: %s",
 				 strerror(-err));
@@ -622,7 +653,7 @@ static int open_output(struct run *run, char *message, size_t size)
 static int prepare(struct run *run)
 {
 	run->context.wall_minus_mono_ns =
-	    (int64_t)now_ns(CLOCK_REALTIME) - (int64_t)now_ns(CLOCK_MONOTONIC);
+		(int64_t)now_ns(CLOCK_REALTIME) - (int64_t)now_ns(CLOCK_MONOTONIC);
 	run->context.endpoints.pattern = run->settings.endpoint.item;
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
@@ -642,8 +673,8 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	char message[512];
 	int status = 1, signals = signals_fd();
 
-	run->tracer =
-	    tracer_load(&p->object, (unsigned)run->settings.perf_pages, message, sizeof(message));
+	run->tracer = tracer_load(&p->object, (unsigned)run->settings.perf_pages, message,
+				  sizeof(message));
 	if (!run->tracer)
 		return fail(message);
 	if (attach(run, p, message, sizeof(message)))
@@ -655,7 +686,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 		return fail("cannot start the command");
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
 	status = loop(run, signals, command);
-	run->counters.lost = tracer_count(run->tracer, COUNT_LOST);
+	note_lost(run);
 	written(run, sink_flush(&run->output));
 	sink_close(&run->output);
 	count_kernel_side(run);
@@ -673,6 +704,10 @@ int main(int argc, char *argv[])
 	char message[1024];
 	int status;
 
+	/* A closed standard stream must not become somebody's file. */
+	while ((status = open("/dev/null", O_RDWR)) >= 0 && status <= 2)
+		;
+	close(status);
 	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;

@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 struct counters {
-	uint64_t shown;	    /* rows that reached the sink */
-	uint64_t filtered;  /* rows that a filter in user space left out */
-	uint64_t not_s3;    /* HTTP requests that are not S3 (shown with --all-http) */
-	uint64_t lost;	    /* snapshots the perf buffer had no room for */
-	uint64_t evicted;   /* unfinished exchanges pushed out by newer ones */
-	uint64_t truncated; /* rows of which some text was beyond our buffers */
-	uint64_t unfollowed; /* calls or requests that could not be followed: tables full */
+	uint64_t shown;		/* rows that reached the sink */
+	uint64_t filtered;	/* rows that a filter in user space left out */
+	uint64_t not_s3;	/* HTTP requests that are not S3 (shown with --all-http) */
+	uint64_t lost;		/* snapshots the perf buffer had no room for */
+	uint64_t evicted;	/* unfinished exchanges pushed out by newer ones */
+	uint64_t truncated;	/* rows of which some text was beyond our buffers */
+	uint64_t unfollowed;	/* calls or requests that could not be followed: tables full */
 	uint64_t output_errors; /* rows the sink could not write */
 };
 

@@ -90,17 +90,19 @@ static int take_method(struct slice *rest, struct slice *method)
 	return taken;
 }
 
-/* A target is any run without white space and control characters: clients do
- * send raw UTF-8, and what a server thinks of it is the server's business. */
+/* A target is any run of bytes up to the next space on the line: clients do send
+ * raw UTF-8 and worse, and what a server thinks of it is the server's business.
+ * But a run with control characters that does not end is some other protocol. */
 static int take_target(struct slice *rest, struct slice *target)
 {
+	bool control = false;
 	size_t n = 0;
 
-	while (n < rest->n && (unsigned char)rest->p[n] > ' ' && rest->p[n] != 0x7f)
-		n++;
+	for (; n < rest->n && rest->p[n] && !strchr(" \t\r\n", rest->p[n]); n++)
+		control |= (unsigned char)rest->p[n] < ' ' || rest->p[n] == 0x7f;
 	*target = (struct slice){rest->p, n};
 	if (n == rest->n)
-		return HTTP1_PARTIAL;
+		return control ? HTTP1_BAD : HTTP1_PARTIAL;
 	if (n == 0 || rest->p[n] != ' ')
 		return HTTP1_BAD;
 	*rest = slice_from(*rest, n + 1);

@@ -360,12 +360,13 @@ int request_build(const struct exchange *e, struct slice more,
 				      &(struct http1_request){0}) != HTTP1_BAD;
 		if (!piped || n == max)
 			break;
-		/* Answers to pipelined requests come in order, but only the last one's
-		 * end is on the clock: earlier ones took at most so long. */
-		if (e->t_last != e->t_first && rows[n - 1].state == REQUEST_COMPLETE)
-			rows[n - 1].state = REQUEST_PARTIAL;
 		at = asked.end;
 		answer_at = a.end;
 	}
+	/* Answers to pipelined requests come in order. But one record has one clock:
+	 * it tells them apart only when all went out in one call and came in one. */
+	for (int i = 0; n > 1 && e->changes != 2 && i < n; i++)
+		if (rows[i].state == REQUEST_COMPLETE)
+			rows[i].state = REQUEST_PARTIAL;
 	return n;
 }

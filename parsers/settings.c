@@ -90,7 +90,7 @@ const struct setting setting_table[] = {
 	 .fallback = "4096", .min = 16, .max = 262144, .wants = "a whole number",
 	 .help = "unfinished requests kept in the kernel, 6 KB each"},
 	{"perf-pages", 0, "PAGES", "S3SLOWER_PERF_PAGES", &kind_power, FIELD(perf_pages),
-	 .fallback = "256", .min = 2, .max = 16384, .wants = "a power of two",
+	 .fallback = "512", .min = 2, .max = 16384, .wants = "a power of two",
 	 .help = "size of the event buffer of each CPU, a power of two"},
 
 	{"cache", 0, "DIR", "S3SLOWER_CACHE", &kind_text, FIELD(cache),

@@ -45,11 +45,11 @@ struct libbcc {
 const char *compile_library(void)
 {
 	static const char *const paths[] = {
-	    "/usr/local/lib/" LIBBCC_NAME,
-	    "/usr/lib/x86_64-linux-gnu/" LIBBCC_NAME,
-	    "/usr/lib/aarch64-linux-gnu/" LIBBCC_NAME,
-	    "/usr/lib64/" LIBBCC_NAME,
-	    "/usr/lib/" LIBBCC_NAME,
+		"/usr/local/lib/" LIBBCC_NAME,
+		"/usr/lib/x86_64-linux-gnu/" LIBBCC_NAME,
+		"/usr/lib/aarch64-linux-gnu/" LIBBCC_NAME,
+		"/usr/lib64/" LIBBCC_NAME,
+		"/usr/lib/" LIBBCC_NAME,
 	};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
@@ -181,8 +181,8 @@ static int child(const char *text, const char *const *flags, size_t n_flags, con
 		decoder = decoder_new(bcc.handle);
 		for (size_t i = 0; i < n_targets; i++)
 			targets[i].n_points =
-			    probe_resolve(targets[i].library, targets[i].path, decoder,
-					  targets[i].point, PROBE_POINTS_MAX);
+				probe_resolve(targets[i].library, targets[i].path, decoder,
+					      targets[i].point, PROBE_POINTS_MAX);
 		n_use = compile_uses(targets, n_targets, use);
 		for (; n < n_flags && n < COMPILE_FLAGS_MAX; n++)
 			all[n] = flags[n];

@@ -10,11 +10,12 @@
 /* The bytes of a call. A vectored call's pieces are first gathered into a
  * per-CPU stage, so that everything below sees one run of bytes. */
 #define IOV_PIECES 8
+#define STAGED_WHOLE 2 /* bytes.staged: the last piece is there as well */
 struct bytes {
 	u64 at;	  /* where they are: in the program, or in the stage */
 	u64 have; /* how many of them are there: all, or as many as the stage holds */
 	u64 n;	  /* how many the call took or gave */
-	u64 last; /* the program's address of the last piece */
+	u64 last; /* where the last piece is, 0 bytes of it if that is not known */
 	u64 last_n;
 	u32 staged;
 };
@@ -38,12 +39,17 @@ BPF_TABLE("lru_hash", u32, u32, processes, 8192);
 BPF_TABLE("lru_hash", struct exchange_key, u32, sockets, 8192); /* seen to connect */
 BPF_PERF_OUTPUT(events);
 
-static __always_inline void count(u32 what)
+static __always_inline void count_add(u32 what, u64 more_of_it)
 {
 	u64 *n = counts.lookup(&what);
 
 	if (n)
-		*n += 1;
+		*n += more_of_it;
+}
+
+static __always_inline void count(u32 what)
+{
+	count_add(what, 1);
 }
 
 /* One buffer of the program. */
@@ -89,6 +95,13 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 		}
 	}
 	b->have = at < EXCHANGE_MORE_CAP ? at : EXCHANGE_MORE_CAP;
+	if (left) {
+		b->last_n = 0; /* there are pieces that were not looked at */
+	} else if (at == n) {
+		b->last = b->at; /* all of them are here, and end like one */
+		b->last_n = n;
+		b->staged = STAGED_WHOLE;
+	}
 }
 
 /* size bytes from offset on. The caller knows that they are there. */
@@ -100,6 +113,13 @@ static __always_inline long fetch(void *to, u32 size, const struct bytes *b, u64
 	if (err)
 		count(COUNT_FAULT);
 	return err;
+}
+
+/* The same of the last piece. */
+static __always_inline long fetch_last(void *to, u32 size, const struct bytes *b, u64 offset)
+{
+	return b->staged == STAGED_WHOLE ? read_kernel(to, size, (void *)(b->last + offset))
+					 : read_user(to, size, (void *)(b->last + offset));
 }
 
 /* The first up to 8 bytes as a little-endian number, zero-filled. */
@@ -226,7 +246,7 @@ static __always_inline void append_tail(struct exchange *e, const struct bytes *
 		if (few > EXCHANGE_TAIL_CAP)
 			return;
 		e->tail_len = 0;
-		if (!read_user(e->tail, few, (void *)(b->last + b->last_n - few)))
+		if (!fetch_last(e->tail, few, b, b->last_n - few))
 			e->tail_len = few;
 		return;
 	}
@@ -239,7 +259,7 @@ static __always_inline void append_tail(struct exchange *e, const struct bytes *
 		return;
 	__builtin_memset(join, 0, sizeof(join));
 	__builtin_memcpy(join, e->tail, EXCHANGE_TAIL_CAP);
-	if (read_user(join + old, few, (void *)b->last))
+	if (fetch_last(join + old, few, b, 0))
 		return;
 	drop = old + few > EXCHANGE_TAIL_CAP ? old + few - EXCHANGE_TAIL_CAP : 0;
 	e->tail_len = old + few - drop;
@@ -256,7 +276,7 @@ static __always_inline int ends_head(const struct bytes *b, const u8 *kept, u64 
 	u32 word = 0;
 
 	if (b->last_n >= 4) {
-		read_user(&word, 4, (void *)(b->last + b->last_n - 4));
+		fetch_last(&word, 4, b, b->last_n - 4);
 	} else if (len >= 4) {
 		len -= 4;
 		KEEP(len);
@@ -287,8 +307,15 @@ static __always_inline void emit(void *ctx, struct exchange *e, u64 now)
 {
 	e->t_emit = now;
 	if (events.perf_submit(ctx, e, sizeof(*e))) {
-		count(COUNT_LOST);
+		if (e->reports == 0 && !(e->flags & EXCHANGE_LOST)) {
+			e->flags |= EXCHANGE_LOST;
+			count(COUNT_LOST);
+		}
 		return;
+	}
+	if (e->flags & EXCHANGE_LOST) {
+		e->flags &= ~EXCHANGE_LOST;
+		count_add(COUNT_LOST, -1ULL); /* a later snapshot got through */
 	}
 	e->reports += 1;
 	e->changes_reported = e->changes;
@@ -447,12 +474,12 @@ static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
 	u32 before;
 
 	now = bpf_ktime_get_ns();
-	if (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM))) {
+	if (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED))) {
 		word = first_bytes(b);
 		if (begins_request(word, b->n) &&
-		    (!e || (e->flags & EXCHANGE_FINAL) || final_follows(e)))
+		    (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)) || final_follows(e)))
 			e = exchange_begin(ctx, key, word, now, entered);
-		if (!e)
+		if (!e || (e->flags & EXCHANGE_ENDED))
 			return;
 	}
 	e->flags |= flags;
@@ -499,12 +526,13 @@ static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now,
 {
 	u64 gap;
 
-	/* A read that had to wait found nothing ready, so nothing stalled. */
-	if (!entered || !e->t_last || now - entered > 200000 || entered <= e->t_last)
-		return 0;
-	if (e->reader != tid)
+	if (!entered || !e->t_last || entered <= e->t_last || e->reader != tid)
 		return 0;
 	gap = entered - e->t_last;
+	/* A read that had to wait found nothing ready, so nothing stalled. A busy
+	 * machine makes one that had not look long, but not long beside the gap. */
+	if (now - entered > 200000 && now - entered > gap >> 4)
+		return 0;
 	polled -= e->poll_mark;
 	/* Drained, and nobody on this thread waited for it: somebody else may have. */
 	if ((e->flags & EXCHANGE_DRAINED) && polled == 0)
@@ -524,7 +552,7 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 	struct exchange *e;
 	int fresh;
 
-	if (!slot)
+	if (!slot || (slot->exchange.flags & EXCHANGE_ENDED))
 		return;
 	e = &slot->exchange;
 	now = bpf_ktime_get_ns();
@@ -532,6 +560,8 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 		if (!(e->flags & EXCHANGE_EOF))
 			e->changes += 1;
 		e->flags |= EXCHANGE_EOF | flags;
+		if (!answered(e))
+			finish(ctx, e, now); /* no answer will come */
 		return;
 	}
 	fresh = e->received == 0;
@@ -540,8 +570,8 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 		u64 word = first_bytes(b);
 
 		/* "HTTP/" or as much of it as there is */
-		fresh =
-		    b->n >= 5 ? (word & 0xffffffffffULL) == 0x2f50545448ULL : (word & 0xff) == 'H';
+		fresh = b->n >= 5 ? (word & 0xffffffffffULL) == 0x2f50545448ULL
+				  : (word & 0xff) == 'H';
 	}
 	if (fresh) {
 		e->interim_bytes += e->received;
@@ -582,6 +612,16 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 	}
 	if (e->reports == 0 && answered(e) && wanted(e, now))
 		emit(ctx, e, now);
+}
+
+/* A read failed for good. An answer that was begun is left as it is: it did
+ * not end as it should. */
+static __always_inline void exchange_fail(void *ctx, struct exchange_key *key)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+
+	if (slot && !answered(&slot->exchange))
+		finish(ctx, &slot->exchange, bpf_ktime_get_ns());
 }
 
 /* A read that found nothing: the socket was empty when it returned. */

@@ -45,9 +45,11 @@ struct exchange_key {
 #define EXCHANGE_MORE 0x40u	      /* the side map holds request bytes beyond REQ_CAP */
 #define EXCHANGE_SOCKET_PROVEN 0x80u  /* conn is known to be a socket (LAYER_SOCKET) */
 #define EXCHANGE_FD_MISMATCH 0x100u   /* two descriptors were seen under one TLS object */
-#define EXCHANGE_LATE_START 0x200u /* the first send's entry was not seen: t_start is its return   \
-				    */
-#define EXCHANGE_DRAINED 0x400u	   /* kernel side only: a read found nothing since the last data */
+#define EXCHANGE_LATE_START                                                                        \
+	0x200u			/* the first send's entry was not seen: t_start is its return      \
+				 */
+#define EXCHANGE_LOST 0x800u	/* counted as lost: no snapshot of it got through so far */
+#define EXCHANGE_DRAINED 0x400u /* kernel side only: a read found nothing since the last data */
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record is its own event */
@@ -112,14 +114,15 @@ struct event_process {
 
 /* Rows of the per-CPU counter array. */
 #define COUNT_EVENTS 0u	      /* snapshots handed to the perf buffer */
-#define COUNT_LOST 1u	      /* snapshots the perf buffer had no room for */
-#define COUNT_REQUESTS 2u   /* requests begun ... */
-#define COUNT_ANSWERED 3u   /* ... of which a final status was read, */
-#define COUNT_UNANSWERED 8u /* ... and those whose connection ended or moved on without one */
+#define COUNT_LOST 1u	      /* exchanges of which no snapshot found room in the perf buffer */
+#define COUNT_REQUESTS 2u     /* requests begun ... */
+#define COUNT_ANSWERED 3u     /* ... of which a final status was read, */
+#define COUNT_UNANSWERED 8u   /* ... and those whose connection ended or moved on without one */
 #define COUNT_NO_THREAD 4u    /* calls not followed: the thread table was full */
 #define COUNT_FAULT 5u	      /* user memory that could not be read */
 #define COUNT_FD_MISMATCH 6u  /* two descriptors under one TLS object */
 #define COUNT_NOT_INSERTED 7u /* requests not followed: the record could not be created */
+#define COUNT_EXITS_LOST 9u   /* exits and execs that found no room there */
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");

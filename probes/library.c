@@ -12,8 +12,14 @@
 
 /* Where distributions keep shared libraries; a file name is appended. */
 static const char *const places[] = {
-    "/usr/lib/*-linux-gnu/", "/lib/*-linux-gnu/", "/usr/lib64/", "/lib64/", "/usr/lib/", "/lib/",
-    "/usr/local/lib/",	     "/usr/local/lib64/",
+	"/usr/lib/*-linux-gnu/",
+	"/lib/*-linux-gnu/",
+	"/usr/lib64/",
+	"/lib64/",
+	"/usr/lib/",
+	"/lib/",
+	"/usr/local/lib/",
+	"/usr/local/lib64/",
 };
 
 static void add(struct library_list *list, const struct probe_library *library, const char *path)

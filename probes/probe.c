@@ -24,22 +24,22 @@ struct probe_row {
 /* SSL_read() and SSL_read_ex() of OpenSSL 1.1.1 and 3.x both call
  * ssl_read_internal(ssl, buf, size, &count); likewise for write. */
 static const struct probe_row openssl[] = {
-    {{"SSL_write", "SSL_write_ex"},
-     "tls_send_enter",
-     {"tls_send_return", "tls_send_return_stored"},
-     "tls_send_return_stored"},
-    {{"SSL_read", "SSL_read_ex"},
-     "tls_receive_enter",
-     {"tls_receive_return", "tls_receive_return_stored"},
-     "tls_receive_return_stored"},
-    {{"SSL_free"}, "tls_end", {NULL}, NULL},
-    {{"SSL_shutdown"}, "tls_end", {NULL}, NULL},
-    {{NULL}, NULL, {NULL}, NULL},
+	{{"SSL_write", "SSL_write_ex"},
+	 "tls_send_enter",
+	 {"tls_send_return", "tls_send_return_stored"},
+	 "tls_send_return_stored"},
+	{{"SSL_read", "SSL_read_ex"},
+	 "tls_receive_enter",
+	 {"tls_receive_return", "tls_receive_return_stored"},
+	 "tls_receive_return_inner"},
+	{{"SSL_free"}, "tls_end", {NULL}, NULL},
+	{{"SSL_shutdown"}, "tls_end", {NULL}, NULL},
+	{{NULL}, NULL, {NULL}, NULL},
 };
 
 const struct probe_library probe_libraries[] = {
-    {"openssl", "-DWITH_OPENSSL", "libssl.so", openssl},
-    {NULL, NULL, NULL, NULL},
+	{"openssl", "-DWITH_OPENSSL", "libssl.so", openssl},
+	{NULL, NULL, NULL, NULL},
 };
 
 struct point_list {

@@ -15,9 +15,14 @@ struct tls_call {
 	u64 out; /* user address of the count, for the variants that return it so */
 	u64 entered;
 	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
-	s32 fd;	   /* learnt from the system calls inside */
-	u32 depth; /* nested calls of the same direction */
+	u64 sent;  /* ciphertext that the system calls inside got rid of */
+	s32 fd;	   /* learnt from them, too */
+	u16 depth; /* nested calls of the same direction */
+	u16 ended; /* a read inside met the end of the connection: ENDED_* */
 };
+
+#define ENDED_EOF 1
+#define ENDED_ERROR 2
 
 #define TLS_SEND 0
 #define TLS_RECEIVE 1
@@ -26,7 +31,9 @@ struct thread {
 	struct tls_call tls[2];
 	u64 entered; /* of the socket call under way */
 	u64 poll_entered;
-	u64 polled; /* time spent in poll and its like, and in reads that gave nothing */
+	u64 polled;	 /* time spent in poll and its like, and in reads that gave nothing */
+	u64 try_conn;	 /* a TLS send that has to be repeated got rid of a part already ... */
+	u64 try_entered; /* ... and that is when it was first tried */
 };
 
 BPF_TABLE("hash", u32, struct thread, threads, MAX_THREADS);
@@ -103,20 +110,27 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 	c->out = PT_REGS_PARM4(ctx);
 	c->entered = bpf_ktime_get_ns();
 	c->sp = sp;
+	c->sent = 0;
 	c->fd = -1;
 	c->depth = 0;
+	c->ended = 0;
 	return 0;
 }
 
-/* How many bytes the call reports: its return value, or what it stored. */
-static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c, int stored)
+/* How a function tells its result. */
+#define TELLS_RETURN 0 /* returns the count; 0 is the end of the stream, less an error */
+#define TELLS_STORED 1 /* stores the count and returns 1; 0 is anything else */
+#define TELLS_INNER 2  /* stores the count and returns 1; 0 and less as TELLS_RETURN */
+
+/* How many bytes the call was about; 0 or less as the function tells it. */
+static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c, int tells)
 {
 	s32 ret = PT_REGS_RC(ctx);
 	u64 n = 0;
 
 	if (ret <= 0)
-		return ret;
-	if (!stored)
+		return ret == 0 && tells == TELLS_STORED ? -1 : ret;
+	if (tells == TELLS_RETURN)
 		return ret;
 	if (read_user(&n, sizeof(n), (void *)c->out)) {
 		count(COUNT_FAULT);
@@ -125,7 +139,23 @@ static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call
 	return n;
 }
 
-static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int stored)
+/* A send that has to be repeated (WANT_WRITE) did send, if more ciphertext left
+ * than a handshake has: then the request began with this try. */
+static __always_inline void tls_send_again(struct thread *t, const struct tls_call *c,
+					   const struct exchange_key *key)
+{
+	struct bytes b = {};
+
+	if (c->sent < 8192 || t->try_conn == key->conn)
+		return;
+	bytes_plain(&b, c->buf, 8);
+	if (!begins_request(first_bytes(&b), 8))
+		return;
+	t->try_conn = key->conn;
+	t->try_entered = c->entered;
+}
+
+static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int tells)
 {
 	u64 id = bpf_get_current_pid_tgid();
 	u32 tid = id;
@@ -148,15 +178,24 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int st
 	key.tgid = id >> 32;
 	key.layer = LAYER_OPENSSL;
 	c->conn = 0;
-	n = tls_result(ctx, c, stored);
+	n = tls_result(ctx, c, tells);
 	bytes_plain(&b, c->buf, n);
 	if (direction == TLS_SEND) {
-		if (n > 0)
-			exchange_send(ctx, &key, &b, c->entered, c->fd, 0);
+		if (n > 0) {
+			u64 entered = t->try_conn == key.conn ? t->try_entered : c->entered;
+
+			t->try_conn = 0;
+			exchange_send(ctx, &key, &b, entered, c->fd, 0);
+		} else {
+			tls_send_again(t, c, &key);
+		}
 		return 0;
 	}
-	if (n > 0) {
+	if (n > 0 || n == 0 || c->ended == ENDED_EOF) {
+		b.n = n > 0 ? n : 0;
 		exchange_receive(ctx, &key, &b, c->entered, t->polled, c->fd, 0);
+	} else if (c->ended) {
+		exchange_fail(ctx, &key);
 	} else {
 		t->polled += bpf_ktime_get_ns() - c->entered;
 		exchange_drained(&key);
@@ -181,28 +220,35 @@ int tls_receive_enter(struct pt_regs *ctx)
 #ifdef USE_tls_send_return
 int tls_send_return(struct pt_regs *ctx)
 {
-	return tls_return(ctx, TLS_SEND, 0);
+	return tls_return(ctx, TLS_SEND, TELLS_RETURN);
 }
 #endif
 
 #ifdef USE_tls_send_return_stored
 int tls_send_return_stored(struct pt_regs *ctx)
 {
-	return tls_return(ctx, TLS_SEND, 1);
+	return tls_return(ctx, TLS_SEND, TELLS_STORED);
 }
 #endif
 
 #ifdef USE_tls_receive_return
 int tls_receive_return(struct pt_regs *ctx)
 {
-	return tls_return(ctx, TLS_RECEIVE, 0);
+	return tls_return(ctx, TLS_RECEIVE, TELLS_RETURN);
 }
 #endif
 
 #ifdef USE_tls_receive_return_stored
 int tls_receive_return_stored(struct pt_regs *ctx)
 {
-	return tls_return(ctx, TLS_RECEIVE, 1);
+	return tls_return(ctx, TLS_RECEIVE, TELLS_STORED);
+}
+#endif
+
+#ifdef USE_tls_receive_return_inner
+int tls_receive_return_inner(struct pt_regs *ctx)
+{
+	return tls_return(ctx, TLS_RECEIVE, TELLS_INNER);
 }
 #endif
 
@@ -223,9 +269,25 @@ int tls_end(struct pt_regs *ctx)
 
 /* --- sockets ------------------------------------------------------------- */
 
+#define CALL_SEND 1
+#define CALL_RECEIVE 2
+#define CALL_POLL 3
+#define CALL_CLOSE 4
+#define CALL_UNSEEN 5 /* sends what no buffer of the program holds */
+
+#define AGAIN 11		/* EAGAIN */
+#define INTERRUPTED 4		/* EINTR */
+#define INTERRUPTED_RESTART 512 /* ERESTARTSYS and its like, up to 516 */
+
+/* An error after which the connection is of no use any more. */
+static __always_inline int is_final(s64 ret)
+{
+	return ret < 0 && ret != -AGAIN && ret != -INTERRUPTED && ret > -INTERRUPTED_RESTART;
+}
+
 /* Inside a TLS call the socket carries ciphertext: it only teaches the
- * connection its descriptor. */
-static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd)
+ * connection its descriptor, and its end. kind is 0 on entry. */
+static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd, u32 kind, s64 ret)
 {
 	int inside = 0;
 
@@ -244,16 +306,14 @@ static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd)
 		if (c->fd >= 0 && c->fd != fd)
 			count(COUNT_FD_MISMATCH);
 		c->fd = fd;
+		if (kind == CALL_SEND && ret > 0)
+			c->sent += ret;
+		if (kind == CALL_RECEIVE)
+			c->ended = ret == 0 ? ENDED_EOF : is_final(ret) ? ENDED_ERROR : 0;
 	}
 #endif
 	return inside;
 }
-
-#define CALL_SEND 1
-#define CALL_RECEIVE 2
-#define CALL_POLL 3
-#define CALL_CLOSE 4
-#define CALL_UNSEEN 5 /* sends what no buffer of the program holds */
 
 static __always_inline u32 call_kind(u64 nr)
 {
@@ -328,8 +388,8 @@ static __always_inline void call_start(u64 nr, const struct pt_regs *r, struct b
 static __always_inline u32 proof(u64 nr)
 {
 	return nr == SYS_sendto || nr == SYS_recvfrom || nr == SYS_sendmsg || nr == SYS_recvmsg
-		   ? EXCHANGE_SOCKET_PROVEN
-		   : 0;
+		       ? EXCHANGE_SOCKET_PROVEN
+		       : 0;
 }
 
 static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
@@ -394,7 +454,7 @@ int on_sys_enter(struct raw_args *ctx)
 		return 0;
 	}
 	t = threads.lookup(&tid);
-	if (t && inside_tls(t, REGS_SP(&r), (s32)key.conn))
+	if (t && inside_tls(t, REGS_SP(&r), (s32)key.conn, 0, 0))
 		return 0;
 	if (!exchanges.lookup(&key)) {
 		struct bytes b = {};
@@ -441,7 +501,7 @@ int on_sys_exit(struct raw_args *ctx)
 	key.tgid = id >> 32;
 	key.layer = LAYER_SOCKET;
 	if (t) {
-		if (inside_tls(t, REGS_SP(&r), (s32)key.conn))
+		if (inside_tls(t, REGS_SP(&r), (s32)key.conn, kind, ret))
 			return 0;
 		entered = t->entered;
 		t->entered = 0;
@@ -468,6 +528,10 @@ int on_sys_exit(struct raw_args *ctx)
 		return 0;
 	if (nr == SYS_recvmsg && (REGS_ARG2(&r) & MSG_PEEK_FLAG))
 		return 0;
+	if (is_final(ret)) {
+		exchange_fail(ctx, &key);
+		return 0;
+	}
 	if (ret < 0) {
 		if (t && entered)
 			t->polled += bpf_ktime_get_ns() - entered;
@@ -493,7 +557,7 @@ static __always_inline void process_event(void *ctx, u32 kind, u32 tgid)
 	event.tgid = tgid;
 	event.time = bpf_ktime_get_ns();
 	if (events.perf_submit(ctx, &event, sizeof(event)))
-		count(COUNT_LOST);
+		count(COUNT_EXITS_LOST);
 }
 
 int on_process_exit(struct raw_args *ctx)

@@ -43,9 +43,9 @@ static const struct program_kind {
 	enum bpf_prog_type type;
 	bool uprobe;
 } kinds[] = {
-    {"tls_", BPF_PROG_TYPE_KPROBE, true},
-    {"on_process_fork", BPF_PROG_TYPE_TRACEPOINT, false},
-    {"on_", BPF_PROG_TYPE_RAW_TRACEPOINT, false},
+	{"tls_", BPF_PROG_TYPE_KPROBE, true},
+	{"on_process_fork", BPF_PROG_TYPE_TRACEPOINT, false},
+	{"on_", BPF_PROG_TYPE_RAW_TRACEPOINT, false},
 };
 
 static const struct program_kind *kind_of(const char *name)
@@ -113,8 +113,8 @@ static int multi_link(int program, const char *path, const struct probe_point *p
 static bool have_multi(void)
 {
 	struct bpf_insn nothing[] = {
-	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-	    {.code = BPF_JMP | BPF_EXIT},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = TYPE_UPROBE_MULTI);
 	struct probe_point no_such = {.offset = ~0ULL >> 1};
@@ -159,15 +159,15 @@ static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_h
 static int open_buffer(struct tracer *t, unsigned pages)
 {
 	struct perf_event_attr attr = {
-	    .type = PERF_TYPE_SOFTWARE,
-	    .size = sizeof(attr),
-	    .config = PERF_COUNT_SW_BPF_OUTPUT,
-	    .sample_type = PERF_SAMPLE_RAW,
-	    .sample_period = 1,
-	    /* The reader looks every few milliseconds anyway: it is woken only
-	     * when much has gathered, because a wake-up costs the traced
-	     * program more than everything else here. */
-	    .wakeup_events = 64,
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_RAW,
+		.sample_period = 1,
+		/* The reader looks every few milliseconds anyway: it is woken only
+		 * when much has gathered, because a wake-up costs the traced
+		 * program more than everything else here. */
+		.wakeup_events = 64,
 	};
 	int map = object_find_map(&t->object, "events");
 
@@ -445,6 +445,11 @@ long tracer_more(struct tracer *t, const struct exchange *exchange, void *to, si
 		n = EXCHANGE_MORE_CAP;
 	memcpy(to, more.bytes, n);
 	return (long)n;
+}
+
+void tracer_forget_more(struct tracer *t, const struct exchange *exchange)
+{
+	bpf_map_delete_elem(t->more, &exchange->id);
 }
 
 uint64_t tracer_count(struct tracer *t, unsigned what)

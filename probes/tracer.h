@@ -53,6 +53,8 @@ int tracer_next_key(struct tracer *tracer, const struct exchange_key *last,
 /* The rest of a long request head. Returns bytes stored, or -ENOENT. */
 long tracer_more(struct tracer *tracer, const struct exchange *exchange, void *to, size_t size);
 
+void tracer_forget_more(struct tracer *tracer, const struct exchange *exchange);
+
 /* Sums a counter (COUNT_*) over the CPUs. */
 uint64_t tracer_count(struct tracer *tracer, unsigned what);
 

@@ -1,4 +1,4 @@
-# The benchmark's programs. Included by the Makefile. `sudo make bench`, or BENCH_QUICK=1 for a minute.
+# The benchmark. Included by the Makefile. `sudo make bench`; BENCH_QUICK=1 takes a minute.
 # The second server carries its own libssl: nothing that probes the system's sees it, as if it
 # stood on another machine.
 BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander)

@@ -3,9 +3,11 @@
 """What tracing costs: `sudo make bench` (about four minutes; BENCH_QUICK=1: one).
 
 A client in C asks a server in C for objects over TLS keep-alive in a closed loop: the next request
-goes out when the last answer is whole. Both are on 127.0.0.1 and share one CPU where there is one
-connection, so nothing overlaps: every microsecond that a tracer adds to a call is in the throughput.
-No network hides it, so this is the worst case; a real request takes milliseconds.
+goes out when the last answer is whole. Both are on 127.0.0.1. Where there is one connection they
+share one CPU and the tracer's process has the others, so nothing overlaps: every microsecond that a
+tracer adds to a call shows in the throughput, and what its process uses is told apart ("CPU us").
+With many connections all of them compete for all CPUs. No network hides anything, so this is the
+worst case; a real request takes milliseconds.
 
 The columns run in turns, A B C D A B C D ..., each tracer started and stopped in every round, so
 that a machine that is busy for a while is busy for all. "kept" is the median, over the rounds, of a
@@ -24,8 +26,8 @@ probed, like one on another machine; with "server probed" it uses the system's, 
   sslsniff            Debian's sslsniff-bpfcc -g -n to /dev/null, one event a call, with the header
                       tree of probes/include in place of kernel headers
 
-Tracer CPU is the scheduler's own account (/proc/PID/task/*/schedstat) over a load and 0.15 s
-after it, divided by the requests.
+Tracer CPU is user and system time by the scheduler's own account, which is exact where utime and
+stime are sampled (/proc/PID/task/*/schedstat), over a load and the 0.15 s after it.
 """
 import collections
 import ctypes
@@ -39,6 +41,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -55,6 +58,7 @@ EXACT = 4000 if QUICK else 20000  # requests of the run whose rows are counted
 READY = "Tracing S3 requests"
 READY_S = 30
 STOP_S = 30
+PEER_STOP_S = 8  # sslsniff can swallow a SIGINT
 SETTLE_S = 0.15  # the tracer's last drain
 SERVER_S = 900   # the servers end by themselves after this
 SMALL, LARGE = 1024, 1 << 20
@@ -227,7 +231,6 @@ class Tracer:
         self._fail(f"not tracing after {READY_S} s. " + self._said())
 
     def _said(self):
-        self.err.flush()
         return (TEMP / "stderr").read_text(errors="replace")
 
     def _fail(self, said):
@@ -237,11 +240,14 @@ class Tracer:
                          + ("; ".join(lines[:3]) or "it said nothing"))
 
     def load(self, *args, **kwargs):
-        """One load under this tracer, with the tracer's CPU and memory."""
+        """One load under this tracer, with the tracer's CPU."""
+        others = CPUS[:-1] if args[1] == 1 else CPUS
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            os.sched_setaffinity(int(task), others or CPUS)
         before = cpu_ns(self.pid)
         out = run_client(*args, **kwargs)
         time.sleep(SETTLE_S)
-        out["tracer_us"] = (cpu_ns(self.pid) - before) / 1000 / out["sent"]
+        out["tracer_us"] = (cpu_ns(self.pid) - before) / 1000
         return out
 
     def stop(self):
@@ -249,13 +255,7 @@ class Tracer:
         before = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        try:
-            if self.column.ours:
-                self.summary = self.process.stderr.read().decode(errors="replace")
-            status = self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise Unmeasured(f"{self.column.name}: it did not end {STOP_S} s after SIGINT") from None
+        status = self._end_of_ours() if self.column.ours else self._end_of_peer()
         took = time.monotonic() - before
         if not self.column.ours:
             self.summary = self._said()
@@ -263,6 +263,29 @@ class Tracer:
         if self.column.ours and status:
             raise Unmeasured(f"{self.column.name}: exit status {status}")
         return took
+
+    def _end_of_ours(self):
+        said = []
+        reader = threading.Thread(target=lambda: said.append(self.process.stderr.read()))
+        reader.start()
+        try:
+            status = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise Unmeasured(f"{self.column.name}: it did not end in {STOP_S} s") from None
+        reader.join()
+        self.summary = said[0].decode(errors="replace")
+        return status
+
+    def _end_of_peer(self):
+        deadline = time.monotonic() + PEER_STOP_S
+        while time.monotonic() < deadline:
+            try:
+                return self.process.wait(1)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(signal.SIGINT)
+        self.kill()
+        return None
 
     def kill(self):
         if self.process.poll() is None:
@@ -389,7 +412,7 @@ def ratios(values, base):
     return [v / b if v is not None and b else None for v, b in zip(values, base)]
 
 
-def table(results, key, form, extra_heads=(), extra=None, every=()):
+def table(results, key, form, extra_heads, extra, every):
     """One line a column: the raw numbers of the rounds, their median, and what extra() gives."""
     say(f"{'':18}" + "".join(f"{'round ' + str(i + 1):>10}" for i in range(ROUNDS))
         + f"{'median':>11}" + "".join(f"{h:>11}" for h in extra_heads))
@@ -398,7 +421,7 @@ def table(results, key, form, extra_heads=(), extra=None, every=()):
         if any(v is not None for v in values):
             say(f"{column.name:18}" + "".join(f"{show(v, form):>10}" for v in values)
                 + f"{show(median(values), form):>11}"
-                + "".join(f"{e:>11}" for e in (extra(column, values) if extra else ())))
+                + "".join(f"{e:>11}" for e in extra(column, values)))
 
 
 def throughput(results, title, key, every):
@@ -409,8 +432,9 @@ def throughput(results, title, key, every):
         kept = median(ratios(values, base))
         added = median([(1 / v - 1 / b) * 1e6 if v and b else None for v, b in zip(values, base)])
         cpu = median(results[column.name].get(key + " cpu", []))
-        return ("" if column.argv is None else show(kept, ".3f"),
-                "" if column.argv is None else show(added, ".1f"), show(cpu, ".2f") if cpu else "")
+        if column.argv is None:
+            return ()
+        return show(kept, ".3f"), show(added, ".1f"), show(cpu, ".2f")
     table(results, key, ".0f", ("kept", "added us", "CPU us"), extra, every)
 
 
@@ -429,14 +453,15 @@ CALLS = ("read", "write", "getppid")
 def one_turn(column, servers, mine, number):
     """All loads under one tracer, or none."""
     def loads(load):
-        sent = 0
+        sent, cpu_us = 0, 0
         for key, server, connections, size in LOADS:
             out = load(servers[server], connections, size, "bench")
             mine[key][number] = out["rate"]
             if "tracer_us" in out:
-                mine[key + " cpu"][number] = out["tracer_us"]
+                mine[key + " cpu"][number] = out["tracer_us"] / out["sent"]
+                cpu_us += out["tracer_us"]
             sent += out["sent"]
-        return sent
+        return sent, cpu_us
 
     if column.argv is None:
         loads(run_client)
@@ -446,14 +471,20 @@ def one_turn(column, servers, mine, number):
         if column.ours:
             time.sleep(SETTLE_S)
             mine["rest"][number] = status_kb(tracer.pid, "VmRSS") / 1024
-        mine["sent"][number] = loads(tracer.load)
+        sent, cpu_us = loads(tracer.load)
         mine["peak"][number] = status_kb(tracer.pid, "VmHWM") / 1024
         if column.ours:
             mine["calls"][number] = run_bystander()
             time.sleep(SETTLE_S)
         mine["exit"][number] = tracer.stop()
-        mine["shown"][number] = tracer.counted("shown")
-        mine["lost"][number] = tracer.counted("lost")
+        shown = tracer.counted("shown")
+        if column.ours and not shown:
+            raise Unmeasured(f"{column.name}: it showed no request of {sent}")
+        if column.ours:
+            mine["sent"][number], mine["shown"][number] = sent, shown
+            mine["lost"][number] = tracer.counted("lost")
+            mine["shown %"][number] = 100 * min(1, shown / sent)
+            mine["row us"][number] = cpu_us / shown
         if not column.ours and mine["one cpu"][number] < 0.05:
             raise Unmeasured(f"{column.name}: it used no CPU under load, so it saw nothing")
 
@@ -494,7 +525,7 @@ def exact_rows(every, servers):
             progress(f"rows: {column.name}")
             try:
                 with Tracer(column, path) as tracer:
-                    out = run_client(servers["elsewhere"], n_connections, SMALL, bucket, 30, EXACT)
+                    out = tracer.load(servers["elsewhere"], n_connections, SMALL, bucket, 30, EXACT)
                     time.sleep(SETTLE_S if column.ours else 1)
                     tracer.stop()
                 n, remarks = column.rows(path, bucket)
@@ -514,8 +545,7 @@ def exact_rows(every, servers):
 
 
 def starts(column):
-    heading(f"3. Start and end: {STARTS} times, {' '.join(map(str, column.argv[1:2]))} "
-            "to /dev/null, the whole machine")
+    heading(f"3. Start and end: {STARTS} times s3slower --json -o /dev/null")
     start, end, rest = [], [], []
     for i in range(STARTS):
         progress(f"start {i + 1} of {STARTS}")
@@ -548,7 +578,7 @@ def bystander(results, every):
             out[column.name, call] = ratio
             say(f"{call:10}{column.name:20}" + "".join(f"{show(v, '.0f'):>9}" for v in values)
                 + f"{show(median(values), '.0f'):>9}"
-                + ("" if column.argv is None else f"{show(ratio, '.2f'):>9}{show(added, '.0f'):>9}"))
+                + (f"{show(ratio, '.2f'):>9}{show(added, '.0f'):>9}" if column.argv else ""))
     return out
 
 
@@ -572,14 +602,14 @@ class Verdicts:
         self.lines.append((what, format(value, form) + unit, goal, met))
 
     def print(self):
-        say(f"{'what':66}{'measured':>11}{'target':>11}  verdict")
+        say(f"{'what':68}{'measured':>11}{'target':>11}  verdict")
         for what, value, goal, met in self.lines:
-            say(f"{what:66}{value:>11}{goal:>11}  {met}".rstrip())
+            say(f"{what:68}{value:>11}{goal:>11}  {met}".rstrip())
 
 
 def judge(results, every, whole, start, rest, calls):
     verdicts = Verdicts()
-    peers = [c for c in every if c.argv and not c.ours and not c.failed]
+    peers = [c for c in every if c.argv and not c.ours and any(results[c.name]["one"])]
     modes = [c for c in every if c.ours]
 
     def kept(column, key):
@@ -594,19 +624,21 @@ def judge(results, every, whole, start, rest, calls):
     for column in modes:
         for key, what, judged in (("one", "1 KiB, 1 connection", True),
                                   ("many", f"1 KiB, {connections(MANY)}", False),
-                                  ("both", "1 KiB, 1 connection, server probed", False),
+                                  ("both", "1 KiB, server probed, too", False),
                                   ("large", "1 MiB, 1 connection", False)):
             verdicts.add(f"{column.name}: times the better peer, {what}", against(column, key),
                          ".2f", 2 if judged else None)
             verdicts.add(f"{column.name}: kept of untraced, {what}", kept(column, key), ".3f",
                          0.8 if judged else None)
     for column in modes:
-        verdicts.add(f"{column.name}: tracer CPU an event",
-                     median(results[column.name]["one cpu"]), ".2f", unit=" us")
+        verdicts.add(f"{column.name}: tracer CPU a row, all loads of a turn",
+                     median(results[column.name]["row us"]), ".2f", unit=" us")
     for column in modes:
         for n in (1, MANY):
             verdicts.add(f"{column.name}: requests that have a row, {connections(n)}",
                          whole.get((column.name, n)), ".2f", 100, unit=" %")
+        verdicts.add(f"{column.name}: requests that have a row, all loads of a turn",
+                     median(results[column.name]["shown %"]), ".2f", 100, unit=" %")
     verdicts.add("start to \"Tracing S3 requests\"", median(start), ".3f", 0.5, False, " s")
     verdicts.add("resident at rest", median(rest), ".2f", 10, False, " MB")
     verdicts.add("resident at most, after all loads",
@@ -665,10 +697,9 @@ def measure():
         throughput(results, "1a. Requests per second, 1 KiB over TLS, 1 keep-alive connection",
                    "one", every)
         throughput(results, f"1b. The same, {MANY} connections", "many", every)
-        throughput(results, "1c. The same, 1 connection, server probed: it uses the system's libssl",
-                   "both", every)
-        say("\nkept: of the untraced throughput. added us: to a request. "
-            "CPU us: of the tracer process, a request.")
+        throughput(results, "1c. The same, 1 connection, server probed, too", "both", every)
+        say("\nkept: of the untraced throughput. added us: to a request. CPU us: of the tracer"
+            " process,\ndivided by the requests. What a tracer loses costs it nothing: see 2.")
         whole = exact_rows(every, servers)
         heading("2b. Memory, MB, and what the summaries of the turns above said")
         for name, key in (("resident at rest", "rest"), ("resident at most", "peak")):
@@ -678,10 +709,12 @@ def measure():
                     say(f"{name:18}{column.name:18}"
                         + "".join(f"{show(v, '.2f'):>9}" for v in values)
                         + f"   median {median(values):.2f}")
-        for name, key in (("requests sent", "sent"), ("rows shown", "shown"), ("lost", "lost")):
+        for name, key, form in (("requests sent", "sent", "d"), ("rows shown", "shown", "d"),
+                                ("lost", "lost", "d"), ("rows shown, %", "shown %", ".2f"),
+                                ("tracer us a row", "row us", ".2f")):
             for column in mine:
                 say(f"{name:18}{column.name:18}"
-                    + "".join(f"{show(v, 'd'):>9}" for v in results[column.name][key]))
+                    + "".join(f"{show(v, form):>9}" for v in results[column.name][key]))
         start, end, rest = starts(mine[0])
         calls = bystander(results, every)
         throughput(results, "5. Requests per second, 1 MiB over TLS, 1 connection", "large", every)

@@ -91,18 +91,19 @@ static void ask(struct loop *loop)
 {
 	static __thread char buf[READ_SIZE + 1];
 	size_t have = 0, whole = 0;
-	int n = snprintf(buf, sizeof(buf),
-			 "GET /%s/%zu/%02u/%08llu HTTP/1.1\r\n"
-			 "Host: s3.us-east-1.amazonaws.com\r\n"
-			 "User-Agent: bench/1.0\r\n"
-			 "X-Amz-Date: 20260101T000000Z\r\n"
-			 "X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n"
-			 "Authorization: AWS4-HMAC-SHA256 "
-			 "Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request, "
-			 "SignedHeaders=host;x-amz-content-sha256;x-amz-date, "
-			 "Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
-			 "Accept-Encoding: identity\r\n\r\n",
-			 bucket, body_size, loop->id, (unsigned long long)loop->sent);
+	int n = snprintf(
+		buf, sizeof(buf),
+		"GET /%s/%zu/%02u/%08llu HTTP/1.1\r\n"
+		"Host: s3.us-east-1.amazonaws.com\r\n"
+		"User-Agent: bench/1.0\r\n"
+		"X-Amz-Date: 20260101T000000Z\r\n"
+		"X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n"
+		"Authorization: AWS4-HMAC-SHA256 "
+		"Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request, "
+		"SignedHeaders=host;x-amz-content-sha256;x-amz-date, "
+		"Signature=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
+		"Accept-Encoding: identity\r\n\r\n",
+		bucket, body_size, loop->id, (unsigned long long)loop->sent);
 
 	if (SSL_write(loop->ssl, buf, n) != n)
 		die("write");

@@ -39,18 +39,19 @@ static void die(const char *what)
 static char *answer(char *out, size_t body, unsigned long serial, size_t *n)
 {
 	char head[HEAD_CAP];
-	int len = snprintf(head, sizeof(head),
-			   "HTTP/1.1 200 OK\r\n"
-			   "x-amz-id-2: hostid%016lX/abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstu=\r\n"
-			   "x-amz-request-id: %016lX\r\n"
-			   "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-			   "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-			   "ETag: \"0123456789abcdef0123456789abcdef\"\r\n"
-			   "Accept-Ranges: bytes\r\n"
-			   "Content-Type: binary/octet-stream\r\n"
-			   "Server: AmazonS3\r\n"
-			   "Content-Length: %zu\r\n\r\n",
-			   serial, serial, body);
+	int len = snprintf(
+		head, sizeof(head),
+		"HTTP/1.1 200 OK\r\n"
+		"x-amz-id-2: hostid%016lX/abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstu=\r\n"
+		"x-amz-request-id: %016lX\r\n"
+		"Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+		"Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+		"ETag: \"0123456789abcdef0123456789abcdef\"\r\n"
+		"Accept-Ranges: bytes\r\n"
+		"Content-Type: binary/octet-stream\r\n"
+		"Server: AmazonS3\r\n"
+		"Content-Length: %zu\r\n\r\n",
+		serial, serial, body);
 
 	memcpy(out + HEAD_CAP - len, head, (size_t)len);
 	*n = (size_t)len + body;

@@ -375,6 +375,41 @@ static void the_tail_is_the_last_bytes(void)
 	}
 }
 
+/* A vectored read ends where its last piece ends, however small that is; where
+ * not all pieces were looked at, no end is better than a wrong one. */
+static void the_tail_of_a_vectored_read(void)
+{
+	static const size_t sizes[][3] = {{30, 1, 1}, {3, 60, 2},      {500, 0, 1},
+					  {1, 1, 1},  {9000, 7000, 3}, {20000, 3, 40000}};
+	struct host_iovec many[10];
+
+	for (size_t i = 0; i < N_OF(sizes); i++) {
+		size_t n = sizes[i][0] + sizes[i][1] + sizes[i][2];
+		struct slice in = filler(n);
+		struct host_iovec pieces[] = {
+			{(u64)in.p, sizes[i][0]},
+			{(u64)in.p + sizes[i][0], sizes[i][1]},
+			{(u64)in.p + sizes[i][0] + sizes[i][1], sizes[i][2]},
+		};
+		const struct exchange *e;
+
+		host_reset();
+		host_send(CONN, get);
+		host_vector(CONN, pieces, 3, n, false);
+		e = host_record(CONN);
+		CU_ASSERT_EQUAL(e->received, n);
+		CU_ASSERT(memcmp(e->tail, in.p + n - e->tail_len, e->tail_len) == 0);
+		if (n <= EXCHANGE_MORE_CAP)
+			CU_ASSERT_EQUAL(e->tail_len, n < EXCHANGE_TAIL_CAP ? n : EXCHANGE_TAIL_CAP);
+	}
+	for (size_t i = 0; i < N_OF(many); i++)
+		many[i] = (struct host_iovec){(u64)filler(100).p + i * 10, 10};
+	host_reset();
+	host_send(CONN, get);
+	host_vector(CONN, many, N_OF(many), 100, false);
+	CU_ASSERT_EQUAL(host_record(CONN)->tail_len, 0);
+}
+
 static void waiting_is_no_stall(void)
 {
 	static const struct {
@@ -390,7 +425,8 @@ static void waiting_is_no_stall(void)
 		{"slept, then polled", 3000, 1000, 0, false, false, 2000},
 		{"only polled", 3000, 3000, 0, false, false, 0},
 		{"polled for longer than the gap", 3000, 4000, 0, false, false, 0},
-		{"slept, but nothing was there", 3000, 0, 100, false, false, 0},
+		{"slept, but nothing was there", 3000, 0, 1000, false, false, 0},
+		{"slept, and a busy machine read slowly", 3000, 0, 100, false, false, 3000},
 		{"drained, then waited somewhere else", 3000, 0, 0, true, false, 0},
 		{"drained, then polled", 3000, 2900, 0, true, false, 100},
 		{"another thread reads on", 3000, 0, 0, false, true, 0},
@@ -460,6 +496,35 @@ static void the_connection_dies_unanswered(void)
 	host_receive(CONN, ok);
 	host_send(CONN, SLICE("EHLO localhost\r\n"));
 	CU_ASSERT_PTR_NULL(host_record(CONN));
+}
+
+/* The peer closes instead of answering: no answer will come, and what the
+ * program still does on the connection belongs to nobody - but a new request. */
+static void the_peer_closes_unanswered(void)
+{
+	host_reset();
+	host_send(CONN, put_head);
+	host.now += 50 * MS;
+	host_eof(CONN);
+	CU_ASSERT_EQUAL_FATAL(host.n_events, 1);
+	CU_ASSERT(host.event[0].flags & EXCHANGE_ENDED);
+	CU_ASSERT_EQUAL(host.event[0].t_end, host.now);
+	host.now += 5000 * MS;
+	host_eof(CONN);
+	host_send(CONN, SLICE("hello"));
+	host_receive(CONN, ok);
+	host_end(CONN);
+	CU_ASSERT_EQUAL(host.n_events, 1);
+
+	host_reset();
+	host_send(CONN, put_head);
+	host_eof(CONN);
+	host_send(CONN, get); /* the descriptor was used again */
+	host_receive(CONN, ok);
+	CU_ASSERT_EQUAL_FATAL(host.n_events, 2);
+	CU_ASSERT_NOT_EQUAL(host.event[1].id, host.event[0].id);
+	CU_ASSERT(slice_is(kept_request(&host.event[1]), get));
+	CU_ASSERT(slice_is(kept_response(&host.event[1]), ok));
 }
 
 static void a_full_buffer_is_counted_and_tried_again(void)
@@ -677,9 +742,11 @@ CU_TestInfo exchange_tests[] = {
 	{"a long body is no head", a_long_body_is_no_head},
 	{"long heads take turns", long_heads_take_turns},
 	{"the tail is the last bytes", the_tail_is_the_last_bytes},
+	{"the tail of a vectored read", the_tail_of_a_vectored_read},
 	{"waiting is no stall", waiting_is_no_stall},
 	{"the peer closes", the_peer_closes},
 	{"the connection dies unanswered", the_connection_dies_unanswered},
+	{"the peer closes unanswered", the_peer_closes_unanswered},
 	{"a full buffer is counted and tried again", a_full_buffer_is_counted_and_tried_again},
 	{"fast requests stay in the kernel", fast_requests_stay_in_the_kernel},
 	{"quick answers stay in the kernel", quick_answers_stay_in_the_kernel},

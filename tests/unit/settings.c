@@ -54,7 +54,7 @@ static void test_defaults(void)
 	CU_ASSERT_PTR_NULL(settings.file);
 	CU_ASSERT_PTR_NULL(settings.command);
 	CU_ASSERT_EQUAL(settings.max_connections, 4096);
-	CU_ASSERT_EQUAL(settings.perf_pages, 256);
+	CU_ASSERT_EQUAL(settings.perf_pages, 512);
 	CU_ASSERT_FALSE(settings.wide || settings.errors_only || settings.all_http ||
 			settings.no_summary || settings.ebpf || settings.help || settings.version);
 }
