@@ -11,7 +11,9 @@ worst case; a real request takes milliseconds.
 
 The columns run in turns, A B C D A B C D ..., each tracer started and stopped in every round, so
 that a machine that is busy for a while is busy for all. "kept" is the median, over the rounds, of a
-round's number divided by the untraced number of the same round. All raw numbers are printed.
+round's number divided by the untraced number of the same round; "of best" is the best round divided
+by the best untraced one: where the two differ much, the machine was busy. All raw numbers are
+printed.
 Absolute numbers say more about the machine than about the tracer; only ratios are compared with
 targets, and a missed target is printed, not failed: the exit status is 1 only when something could
 not be measured at all.
@@ -408,34 +410,34 @@ def show(value, form):
     return "-" if value is None else format(value, form)
 
 
+def of_best(values, base):
+    """The best round against the best untraced round: what a busy machine disturbs least."""
+    best, of = (max((v for v in some if v), default=None) for some in (values, base))
+    return best / of if best and of else None
+
+
 def ratios(values, base):
     return [v / b if v is not None and b else None for v, b in zip(values, base)]
 
 
-def table(results, key, form, extra_heads, extra, every):
-    """One line a column: the raw numbers of the rounds, their median, and what extra() gives."""
-    say(f"{'':18}" + "".join(f"{'round ' + str(i + 1):>10}" for i in range(ROUNDS))
-        + f"{'median':>11}" + "".join(f"{h:>11}" for h in extra_heads))
-    for column in every:
-        values = results[column.name][key]
-        if any(v is not None for v in values):
-            say(f"{column.name:18}" + "".join(f"{show(v, form):>10}" for v in values)
-                + f"{show(median(values), form):>11}"
-                + "".join(f"{e:>11}" for e in extra(column, values)))
-
-
 def throughput(results, title, key, every):
+    """One line a column: the raw numbers of the rounds, and what they say."""
     heading(title)
     base = results["untraced"][key]
-
-    def extra(column, values):
-        kept = median(ratios(values, base))
-        added = median([(1 / v - 1 / b) * 1e6 if v and b else None for v, b in zip(values, base)])
-        cpu = median(results[column.name].get(key + " cpu", []))
-        if column.argv is None:
-            return ()
-        return show(kept, ".3f"), show(added, ".1f"), show(cpu, ".2f")
-    table(results, key, ".0f", ("kept", "added us", "CPU us"), extra, every)
+    say(f"{'':17}" + "".join(f"{'round ' + str(i + 1):>8}" for i in range(ROUNDS))
+        + f"{'median':>9}{'kept':>8}{'of best':>9}{'added us':>10}{'CPU us':>8}")
+    for column in every:
+        values = results[column.name][key]
+        if not any(values):
+            continue
+        line = f"{column.name:17}" + "".join(f"{show(v, '.0f'):>8}" for v in values) \
+            + f"{show(median(values), '.0f'):>9}"
+        if column.argv:
+            added = [(1 / v - 1 / b) * 1e6 if v and b else None for v, b in zip(values, base)]
+            line += f"{show(median(ratios(values, base)), '.3f'):>8}" \
+                f"{show(of_best(values, base), '.3f'):>9}{show(median(added), '.1f'):>10}" \
+                f"{show(median(results[column.name][key + ' cpu']), '.2f'):>8}"
+        say(line)
 
 
 # --- the sections -----------------------------------------------------------
@@ -496,6 +498,8 @@ def turns(every, servers):
             if column.failed:
                 continue
             progress(f"round {number + 1} of {ROUNDS}: {column.name}")
+            if other_tracers():  # ours is not there yet
+                results["untraced"]["disturbed"][number] = True
             try:
                 one_turn(column, servers, results[column.name], number)
             except Unmeasured as why:
@@ -544,22 +548,27 @@ def exact_rows(every, servers):
     return whole
 
 
-def starts(column):
+def starts(ours):
     heading(f"3. Start and end: {STARTS} times s3slower --json -o /dev/null")
-    start, end, rest = [], [], []
+    warm, cold, end, rest = [], [], [], []
+    no_cache = Column("s3slower, no cache", ours.argv, env={"S3SLOWER_CACHE": "none"})
     for i in range(STARTS):
         progress(f"start {i + 1} of {STARTS}")
-        with Tracer(column) as tracer:
+        with Tracer(no_cache) as tracer:
+            cold.append(tracer.start_s)
+            tracer.stop()
+        with Tracer(ours) as tracer:
+            warm.append(tracer.start_s)
             time.sleep(SETTLE_S)
             rest.append(status_kb(tracer.pid, "VmRSS") / 1024)
             end.append(tracer.stop())
-            start.append(tracer.start_s)
-    for name, values, form in (('exec to "Tracing S3 requests", s', start, ".3f"),
+    for name, values, form in (('exec to "Tracing", compiling, s', cold, ".3f"),
+                               ("the same, programs from the cache, s", warm, ".3f"),
                                ("SIGINT to the end of the process, s", end, ".3f"),
                                ("resident at rest, MB", rest, ".2f")):
-        say(f"{name:36}" + "".join(f"{v:>7{form}}" for v in values)
-            + f"   median {median(values):{form}}")
-    return start, end, rest
+        say(f"{name:41}" + "".join(f"{v:>7{form}}" for v in values)
+            + f"  median {median(values):{form}}")
+    return cold, warm, rest
 
 
 def bystander(results, every):
@@ -590,24 +599,24 @@ class Verdicts:
     def __init__(self):
         self.lines, self.missing = [], []
 
-    def add(self, what, value, form, target=None, least=True, unit=""):
-        """target None: told, not judged."""
+    def add(self, what, value, form, target=None, least=True, unit="", but=""):
+        """target None: told, not judged. but: what makes "met" worth less."""
         if value is None:
             self.missing.append(what)
             self.lines.append((what, "-", "", "NOT MEASURED"))
             return
         goal = "" if target is None else f"{'>=' if least else '<'} {target:g}{unit}"
         met = "" if target is None else \
-            "met" if (value >= target if least else value < target) else "MISSED"
+            "met" + but if (value >= target if least else value < target) else "MISSED"
         self.lines.append((what, format(value, form) + unit, goal, met))
 
     def print(self):
-        say(f"{'what':68}{'measured':>11}{'target':>11}  verdict")
+        say(f"{'what':64}{'measured':>11}{'target':>11}  verdict")
         for what, value, goal, met in self.lines:
-            say(f"{what:68}{value:>11}{goal:>11}  {met}".rstrip())
+            say(f"{what:64}{value:>11}{goal:>11}  {met}".rstrip())
 
 
-def judge(results, every, whole, start, rest, calls):
+def judge(results, every, whole, cold, warm, rest, calls):
     verdicts = Verdicts()
     peers = [c for c in every if c.argv and not c.ours and any(results[c.name]["one"])]
     modes = [c for c in every if c.ours]
@@ -622,14 +631,19 @@ def judge(results, every, whole, start, rest, calls):
         return median(ratios(results[column.name][key], best)) if peers else None
 
     for column in modes:
+        shown = median(results[column.name]["shown %"])
+        but = "" if shown is None or shown > 99.9 else ", lossy"
         for key, what, judged in (("one", "1 KiB, 1 connection", True),
                                   ("many", f"1 KiB, {connections(MANY)}", False),
-                                  ("both", "1 KiB, server probed, too", False),
+                                  ("both", "1 KiB, server probed", False),
                                   ("large", "1 MiB, 1 connection", False)):
             verdicts.add(f"{column.name}: times the better peer, {what}", against(column, key),
-                         ".2f", 2 if judged else None)
+                         ".2f", 2 if judged else None, but=but)
             verdicts.add(f"{column.name}: kept of untraced, {what}", kept(column, key), ".3f",
-                         0.8 if judged else None)
+                         0.8 if judged else None, but=but)
+            if judged:
+                verdicts.add(f"{column.name}: the same, best round of best round",
+                             of_best(results[column.name][key], results["untraced"][key]), ".3f")
     for column in modes:
         verdicts.add(f"{column.name}: tracer CPU a row, all loads of a turn",
                      median(results[column.name]["row us"]), ".2f", unit=" us")
@@ -639,7 +653,8 @@ def judge(results, every, whole, start, rest, calls):
                          whole.get((column.name, n)), ".2f", 100, unit=" %")
         verdicts.add(f"{column.name}: requests that have a row, all loads of a turn",
                      median(results[column.name]["shown %"]), ".2f", 100, unit=" %")
-    verdicts.add("start to \"Tracing S3 requests\"", median(start), ".3f", 0.5, False, " s")
+    verdicts.add(f'start to "{READY}", compiling', median(cold), ".3f", 0.5, False, " s")
+    verdicts.add("the same, programs from the cache", median(warm), ".3f", 0.5, False, " s")
     verdicts.add("resident at rest", median(rest), ".2f", 10, False, " MB")
     verdicts.add("resident at most, after all loads",
                  max((v for c in modes for v in results[c.name]["peak"] if v), default=None), ".2f",
@@ -694,6 +709,9 @@ def measure():
         for c in every:
             if c.failed:
                 say(f"LEFT OUT: {c.failed}")
+        disturbed = sum(map(bool, results["untraced"]["disturbed"]))
+        if disturbed:
+            say(f"DISTURBED: somebody else's tracer ran in {disturbed} of {ROUNDS} rounds")
         throughput(results, "1a. Requests per second, 1 KiB over TLS, 1 keep-alive connection",
                    "one", every)
         throughput(results, f"1b. The same, {MANY} connections", "many", every)
@@ -715,10 +733,10 @@ def measure():
             for column in mine:
                 say(f"{name:18}{column.name:18}"
                     + "".join(f"{show(v, form):>9}" for v in results[column.name][key]))
-        start, end, rest = starts(mine[0])
+        cold, warm, rest = starts(mine[0])
         calls = bystander(results, every)
         throughput(results, "5. Requests per second, 1 MiB over TLS, 1 connection", "large", every)
-        verdicts = judge(results, every, whole, start, rest, calls)
+        verdicts = judge(results, every, whole, cold, warm, rest, calls)
     finally:
         for server in servers.values():
             server.stop()
