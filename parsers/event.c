@@ -29,12 +29,19 @@ int event_decode(const void *data, size_t size, struct event *out)
 	memcpy(&kind, data, sizeof(kind));
 	out->kind = kind;
 	if (kind == EVENT_EXCHANGE) {
-		if (size < sizeof(out->exchange))
+		struct exchange *e = &out->exchange;
+		const char *bytes = (const char *)data + EXCHANGE_FIXED;
+
+		if (size < EXCHANGE_FIXED)
 			return -EBADMSG;
-		memcpy(&out->exchange, data, sizeof(out->exchange));
+		memcpy(e, data, EXCHANGE_FIXED);
+		if (event_check(e) || size - EXCHANGE_FIXED < e->req_len + e->resp_len)
+			return -EBADMSG;
+		memcpy(e->req, bytes, e->req_len);
+		memcpy(e->resp, bytes + e->req_len, e->resp_len);
 		out->time = out->exchange.t_emit;
 		out->tgid = out->exchange.key.tgid;
-		return event_check(&out->exchange);
+		return 0;
 	}
 	if ((kind != EVENT_EXIT && kind != EVENT_EXEC) || size < sizeof(process))
 		return -EBADMSG;

@@ -214,9 +214,16 @@ struct slice http1_header(struct slice headers, struct slice name)
 {
 	struct http1_header header;
 
-	while (http1_next_header(&headers, &header))
-		if (slice_is_nocase(header.name, name))
+	while (headers.n) {
+		size_t end = find_crlf(headers, 0);
+		struct slice line = {headers.p, end};
+
+		/* The cheap questions first: this is asked of every line, often. */
+		if (end < headers.n && end > name.n && line.p[name.n] == ':' &&
+		    strncasecmp(line.p, name.p, name.n) == 0 && split_header(line, &header))
 			return header.value;
+		headers = slice_from(headers, end + crlf.n);
+	}
 	return SLICE_NONE;
 }
 

@@ -28,11 +28,17 @@ struct stage {
 	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
 };
 
+/* Where an event is put together. */
+struct outbox {
+	u8 bytes[sizeof(struct exchange)];
+};
+
 BPF_TABLE("lru_hash", struct exchange_key, struct exchange_slot, exchanges, MAX_EXCHANGES);
 BPF_TABLE("lru_hash", u64, struct exchange_more, more, MAX_MORE);
 BPF_TABLE("percpu_array", u32, struct exchange_slot, blank, 1);
 BPF_TABLE("percpu_array", u32, struct exchange_more, blank_more, 1);
 BPF_TABLE("percpu_array", u32, struct stage, stages, 1);
+BPF_TABLE("percpu_array", u32, struct outbox, outboxes, 1);
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
@@ -305,8 +311,20 @@ static __always_inline u32 status_at(const struct exchange *e, u32 at)
 
 static __always_inline void emit(void *ctx, struct exchange *e, u64 now)
 {
+	struct outbox *out;
+	u64 n = e->req_len, m = e->resp_len;
+	u32 zero = 0;
+
 	e->t_emit = now;
-	if (events.perf_submit(ctx, e, sizeof(*e))) {
+	out = outboxes.lookup(&zero);
+	KEEP(n);
+	KEEP(m);
+	if (!out || n > EXCHANGE_REQ_CAP || m > EXCHANGE_RESP_CAP)
+		return;
+	read_kernel(out->bytes, EXCHANGE_FIXED, e);
+	read_kernel(out->bytes + EXCHANGE_FIXED, n, e->req);
+	read_kernel(out->bytes + EXCHANGE_FIXED + n, m, e->resp);
+	if (events.perf_submit(ctx, out, EXCHANGE_FIXED + n + m)) {
 		if (e->reports == 0 && !(e->flags & EXCHANGE_LOST)) {
 			e->flags |= EXCHANGE_LOST;
 			count(COUNT_LOST);

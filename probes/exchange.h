@@ -52,10 +52,8 @@ struct exchange_key {
 #define EXCHANGE_DRAINED 0x400u /* kernel side only: a read found nothing since the last data */
 
 struct exchange {
-	__u32 kind;  /* EVENT_EXCHANGE: the record is its own event */
+	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
 	__u32 flags; /* EXCHANGE_* */
-	__u8 req[EXCHANGE_REQ_CAP];
-	__u8 resp[EXCHANGE_RESP_CAP];
 	struct exchange_key key;
 	__u64 id;	     /* unique while the tracer runs */
 	__u64 t_start;	     /* entry of the call that sent the first byte */
@@ -87,7 +85,13 @@ struct exchange {
 	__u32 unused;
 	__u8 tail[EXCHANGE_TAIL_CAP];
 	__u8 comm[EXCHANGE_COMM_CAP];
+	__u8 req[EXCHANGE_REQ_CAP];
+	__u8 resp[EXCHANGE_RESP_CAP];
 };
+
+/* An event is the record up to here, then the valid bytes of req, then those of
+ * resp: mostly a third of the whole. */
+#define EXCHANGE_FIXED (sizeof(struct exchange) - EXCHANGE_REQ_CAP - EXCHANGE_RESP_CAP)
 
 /* A request head longer than REQ_CAP goes on here, by exchange id. */
 struct exchange_more {
@@ -98,7 +102,7 @@ struct exchange_more {
  * and length of a bounded append, so it has to see room for the sum of both. */
 struct exchange_slot {
 	struct exchange exchange;
-	__u8 slack[8 + EXCHANGE_REQ_CAP + EXCHANGE_RESP_CAP * 2 - sizeof(struct exchange)];
+	__u8 slack[EXCHANGE_RESP_CAP];
 };
 
 /* The first 4 bytes of any event say what it is. */

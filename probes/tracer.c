@@ -136,10 +136,6 @@ static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_h
 	struct tracer *t = ctx;
 	/* struct perf_event_sample of PERF_SAMPLE_RAW: header, u32 size, data */
 	uint32_t size;
-	static __thread union {
-		uint64_t align;
-		char bytes[sizeof(struct exchange) + 64];
-	} copy;
 
 	(void)cpu;
 	if (header->type != PERF_RECORD_SAMPLE || header->size < sizeof(*header) + sizeof(size))
@@ -147,11 +143,7 @@ static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_h
 	memcpy(&size, header + 1, sizeof(size));
 	if (size > header->size - sizeof(*header) - sizeof(size))
 		return LIBBPF_PERF_EVENT_CONT;
-	if (size > sizeof(copy))
-		size = sizeof(copy);
-	/* Samples lie 4 bytes off an 8-byte boundary. */
-	memcpy(copy.bytes, (char *)(header + 1) + sizeof(size), size);
-	t->take(t->take_ctx, copy.bytes, size);
+	t->take(t->take_ctx, (char *)(header + 1) + sizeof(size), size);
 	t->taken++;
 	return LIBBPF_PERF_EVENT_CONT;
 }

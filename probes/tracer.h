@@ -35,7 +35,7 @@ int tracer_attach_tracepoint(struct tracer *tracer, const char *program, uint64_
 int tracer_fd(const struct tracer *tracer);
 
 /* Hands every waiting event to take(), in no particular order across CPUs. data
- * is valid, and 8-byte aligned, during the call only. Returns the number of
+ * is valid during the call only, and not aligned: copy, then look. Returns the number of
  * events, or -errno. */
 int tracer_drain(struct tracer *tracer, void (*take)(void *ctx, const void *data, size_t size),
 		 void *ctx);

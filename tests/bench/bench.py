@@ -21,8 +21,9 @@ not be measured at all.
 All tracers watch the whole machine. The server carries its own libssl (server-static) and so is not
 probed, like one on another machine; with "server probed" it uses the system's, and pays as well.
 
-  s3slower            ./s3slower --json -o /dev/null: TLS and system calls
+  s3slower            ./s3slower -o /dev/null: TLS and system calls, a line of text a request
   s3slower openssl    the same with --mode openssl: TLS only
+  s3slower json       ./s3slower --json -o /dev/null: 31 fields a request
   bpftrace            uprobes on SSL_write and SSL_read, one line a request: pid, comm, latency.
                       It parses nothing: less work than ours
   sslsniff            Debian's sslsniff-bpfcc -g -n to /dev/null, one event a call, with the header
@@ -344,6 +345,18 @@ def json_rows(path, bucket):
     return len(keys), f"{sum(keys.values()) - len(keys)} twice, {bad} not whole"
 
 
+def table_rows(path, bucket):
+    """TIME PID COMM OP LAT(ms) STATUS BUCKET ENDPOINT PATH"""
+    paths, bad = collections.Counter(), 0
+    with open(path, errors="replace") as f:
+        for line in f:
+            row = line.split()
+            if len(row) == 9 and row[6] == bucket:
+                paths[row[8]] += 1
+                bad += row[5] != "200"
+    return len(paths), f"{sum(paths.values()) - len(paths)} twice, {bad} not whole"
+
+
 def bpftrace_rows(path, _bucket):
     with open(path, errors="replace") as f:
         lines = f.readlines()
@@ -366,7 +379,7 @@ def libssl():
 
 
 def columns():
-    ours = [S3SLOWER, "--json", "-o", "OUTPUT"]
+    ours = [S3SLOWER, "-o", "OUTPUT"]
     script = TEMP / "peer.bt"
     script.write_text(BPFTRACE.replace("LIB", libssl()))
     tree = TEMP / "kernel"
@@ -377,8 +390,9 @@ def columns():
     buffers = os.cpu_count()
     every = [
         Column("untraced"),
-        Column("s3slower", ours, rows=json_rows),
-        Column("s3slower openssl", ours + ["--mode", "openssl"], rows=json_rows),
+        Column("s3slower", ours, rows=table_rows),
+        Column("s3slower openssl", ours + ["--mode", "openssl"], rows=table_rows),
+        Column("s3slower json", ours + ["--json"], rows=json_rows),
         Column("bpftrace", ["bpftrace", script], 4 + buffers, rows=bpftrace_rows),
         Column("sslsniff", ["sslsniff-bpfcc", "-g", "-n"], 4 + 2 * buffers,
                {"BCC_KERNEL_SOURCE": str(tree)}, rows=sslsniff_rows),
@@ -549,7 +563,7 @@ def exact_rows(every, servers):
 
 
 def starts(ours):
-    heading(f"3. Start and end: {STARTS} times s3slower --json -o /dev/null")
+    heading(f"3. Start and end: {STARTS} times s3slower -o /dev/null")
     warm, cold, end, rest = [], [], [], []
     no_cache = Column("s3slower, no cache", ours.argv, env={"S3SLOWER_CACHE": "none"})
     for i in range(STARTS):

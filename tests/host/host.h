@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/exchange.h"
+#include "parsers/event.h"
 
 typedef __u64 u64;
 typedef __s64 s64;
@@ -189,10 +189,15 @@ static HOST_UNUSED void host_clear_maps(void)
 
 static int host_perf_submit(void *ctx, const void *data, size_t size)
 {
+	static struct event event;
+
 	(void)ctx;
-	if (host.perf_full || host.n_events == HOST_EVENTS_MAX || size != sizeof(host.event[0]))
+	if (host.perf_full || host.n_events == HOST_EVENTS_MAX)
 		return -ENOSPC;
-	memcpy(&host.event[host.n_events++], data, size);
+	memset(&event, 0, sizeof(event));
+	if (event_decode(data, size, &event))
+		abort();
+	host.event[host.n_events++] = event.exchange;
 	return 0;
 }
 
