@@ -76,8 +76,8 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 	b->n = n;
 	b->last = b->last_n = 0;
 	b->staged = 1;
-	LOOP for (u32 i = 0; i < IOV_PIECES; i++)
-	{
+	LOOP
+	for (u32 i = 0; i < IOV_PIECES; i++) {
 		if (i >= pieces || left == 0 || at >= EXCHANGE_MORE_CAP)
 			break;
 		if (read_user(vec, sizeof(vec), (void *)(iov + i * sizeof(vec)))) {
@@ -128,17 +128,24 @@ static __always_inline long fetch_last(void *to, u32 size, const struct bytes *b
 					 : read_user(to, size, (void *)(b->last + offset));
 }
 
-/* The first up to 8 bytes as a little-endian number, zero-filled. */
-static __always_inline u64 first_bytes(const struct bytes *b)
+/* The first up to 8 bytes as a little-endian number, zero-filled. 0, or not when
+ * they cannot be read. */
+static __always_inline long read_first(u64 *word, const struct bytes *b)
 {
-	u64 word = 0, few = b->have < 8 ? b->have : 8;
+	u64 few = b->have < 8 ? b->have : 8;
 
+	*word = 0;
 	KEEP(few);
 	if (few > 8)
 		few = 8;
-	if (few == 0 || fetch(&word, few, b, 0))
-		return 0;
-	return word;
+	return few ? fetch(word, few, b, 0) : 0;
+}
+
+static __always_inline u64 first_bytes(const struct bytes *b)
+{
+	u64 word;
+
+	return read_first(&word, b) ? 0 : word;
 }
 
 /* 1 if x is 0, else 0 - in arithmetic: a comparison is a branch, and every
@@ -244,8 +251,19 @@ static __always_inline void append_response(struct exchange *e, const struct byt
 static __always_inline void append_tail(struct exchange *e, const struct bytes *b)
 {
 	u8 join[EXCHANGE_TAIL_CAP * 2];
-	u64 few, old, drop;
+	u64 few, old, drop, before = e->received;
 
+	/* As long as all of it is kept, the tail is there. Later it begins with
+	 * the end of that. */
+	if (before + b->n <= EXCHANGE_RESP_CAP && e->resp_len == before + b->n)
+		return;
+	if (e->tail_len == 0 && before >= EXCHANGE_TAIL_CAP && before <= EXCHANGE_RESP_CAP) {
+		before -= EXCHANGE_TAIL_CAP;
+		KEEP(before);
+		if (before <= EXCHANGE_RESP_CAP - EXCHANGE_TAIL_CAP &&
+		    !read_kernel(e->tail, EXCHANGE_TAIL_CAP, e->resp + before))
+			e->tail_len = EXCHANGE_TAIL_CAP;
+	}
 	if (b->last_n >= EXCHANGE_TAIL_CAP || b->n != b->last_n) {
 		few = b->last_n < EXCHANGE_TAIL_CAP ? b->last_n : EXCHANGE_TAIL_CAP;
 		KEEP(few);
@@ -469,8 +487,8 @@ static __always_inline u64 final_follows(const struct exchange *e)
 {
 	u64 len = e->resp_len, found = 0;
 
-	LOOP for (u64 i = 12; i < FOLLOWS_MAX; i++)
-	{
+	LOOP
+	for (u64 i = 12; i < FOLLOWS_MAX; i++) {
 		u64 word = *(u64 *)(e->resp + i);
 		u64 there = ((len - 14 - i) >> 63) ^ 1; /* i + 14 <= len */
 
@@ -625,7 +643,8 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 	}
 	if (e->flags & EXCHANGE_INTERIM) {
 		e->flags &= ~EXCHANGE_RESP_HEAD_DONE;
-		if (ends_head(b, e->tail, e->tail_len, EXCHANGE_TAIL_CAP - 1))
+		if (ends_head(b, e->resp, e->received == e->resp_len ? e->resp_len : 0,
+			      EXCHANGE_RESP_CAP - 1))
 			e->flags |= EXCHANGE_RESP_HEAD_DONE;
 	}
 	if (e->reports == 0 && answered(e) && wanted(e, now))

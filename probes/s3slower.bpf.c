@@ -292,8 +292,8 @@ static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd, u32 kind
 	int inside = 0;
 
 #ifdef WITH_OPENSSL
-	LOOP for (u32 i = 0; i < 2; i++)
-	{
+	LOOP
+	for (u32 i = 0; i < 2; i++) {
 		struct tls_call *c = &t->tls[i];
 
 		if (!c->conn)
@@ -418,6 +418,16 @@ int on_sys_enter(struct raw_args *ctx)
 			t->poll_entered = bpf_ktime_get_ns();
 		return 0;
 	}
+	/* This runs for every call of the machine: the cheap questions first. A
+	 * thread that is not known yet has sent no request; inside a TLS call only
+	 * the return matters. */
+	t = threads.lookup(&tid);
+	if (kind == CALL_RECEIVE || kind == CALL_UNSEEN || kind == CALL_SEND) {
+		if (!t && kind != CALL_SEND)
+			return 0;
+		if (t && (t->tls[0].conn || t->tls[1].conn))
+			return 0;
+	}
 	if (read_kernel(&r, sizeof(r), (void *)ctx->arg[0]) || !REGS_NATIVE(&r))
 		return 0;
 	key.conn = (u32)call_fd(nr, &r);
@@ -430,8 +440,8 @@ int on_sys_enter(struct raw_args *ctx)
 
 				if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
 					return 0;
-				LOOP for (u32 i = 0; i < 8; i++)
-				{
+				LOOP
+				for (u32 i = 0; i < 8; i++) {
 					if (fd + i > last)
 						break;
 					key.conn = (u32)(fd + i);
@@ -453,16 +463,16 @@ int on_sys_enter(struct raw_args *ctx)
 		}
 		return 0;
 	}
-	t = threads.lookup(&tid);
-	if (t && inside_tls(t, REGS_SP(&r), (s32)key.conn, 0, 0))
-		return 0;
-	if (!exchanges.lookup(&key)) {
+	if (!t || !exchanges.lookup(&key)) {
 		struct bytes b = {};
+		u64 word = 0;
 
 		if (kind != CALL_SEND)
 			return 0;
 		call_start(nr, &r, &b);
-		if (!begins_request(first_bytes(&b), b.n) || !process_wanted(key.tgid))
+		/* What cannot be read now is looked at when the call returns. */
+		if ((read_first(&word, &b) == 0 && !begins_request(word, b.n)) ||
+		    !process_wanted(key.tgid))
 			return 0;
 	}
 	t = thread_get(tid);
@@ -495,6 +505,9 @@ int on_sys_exit(struct raw_args *ctx)
 		}
 		return 0;
 	}
+	/* A send that matters was noted when it was entered. */
+	if (!t && kind != CALL_RECEIVE)
+		return 0;
 	if (read_kernel(&r, sizeof(r), (void *)ctx->arg[0]) || !REGS_NATIVE(&r))
 		return 0;
 	key.conn = (u32)call_fd(nr, &r);
@@ -513,13 +526,11 @@ int on_sys_exit(struct raw_args *ctx)
 		return 0;
 	}
 	if (kind == CALL_SEND) {
-		if (ret <= 0)
+		if (ret <= 0 || !entered)
 			return 0;
 		b = call_bytes(nr, &r, ret);
-		if (!b || (!exchanges.lookup(&key) &&
-			   (!begins_request(first_bytes(b), b->n) || !process_wanted(key.tgid))))
-			return 0;
-		exchange_send(ctx, &key, b, entered, -1, proof(nr));
+		if (b)
+			exchange_send(ctx, &key, b, entered, -1, proof(nr));
 		return 0;
 	}
 	if (!exchanges.lookup(&key))
