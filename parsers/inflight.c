@@ -79,7 +79,9 @@ int inflight_put(struct inflight *f, const struct exchange *exchange, struct exc
 		remove_at(f, oldest);
 		full = 1;
 	}
-	f->entry[f->n++] = (struct entry){copy->id, 0, copy};
+	f->entry[f->n].id = copy->id;
+	f->entry[f->n].missed = 0;
+	f->entry[f->n++].exchange = copy;
 	return full;
 }
 

@@ -24,6 +24,8 @@ suite() {
 	[ $status -eq 0 ] || failed=1
 }
 
+# Called by name.
+# shellcheck disable=SC2317
 replay() {
 	n=0
 	for target in build/fuzz/*; do

@@ -397,8 +397,8 @@ static void report(struct conn *conn)
 		printf("null");
 	printf(",\"request_bytes\":%llu,\"response_bytes\":%llu,\"again\":%u}\n",
 	       (unsigned long long)(request->taken > request->head_bytes
-					? request->taken - request->head_bytes
-					: 0),
+					    ? request->taken - request->head_bytes
+					    : 0),
 	       (unsigned long long)request->body_bytes, request->again);
 	fflush(stdout);
 	pthread_mutex_unlock(&print_lock);
@@ -437,8 +437,8 @@ static bool fill(struct conn *conn, enum way way, size_t size, struct stamp *las
 	}
 	if (way == WAY_PEEK) { /* look first, then take */
 		do {
-			result =
-			    wire_recv(&conn->wire, WAY_PEEK, conn->in + conn->in_len, size, stamp);
+			result = wire_recv(&conn->wire, WAY_PEEK, conn->in + conn->in_len, size,
+					   stamp);
 			if (result == WIRE_AGAIN)
 				wire_wait(&conn->wire);
 		} while (result == WIRE_AGAIN);
@@ -648,11 +648,11 @@ static void step(const struct words *words)
 	conn = conn_of(words);
 	if (!strcmp(verb, "open")) {
 		struct wire_options options = {
-		    .nonblock = option(words, "nonblock"),
-		    .proxy = option(words, "proxy") && place.ca,
-		    .partial = option(words, "partial"),
-		    .sndbuf = (int)number(words, "sndbuf", 0),
-		    .rcvbuf = (int)number(words, "rcvbuf", 0),
+			.nonblock = option(words, "nonblock"),
+			.proxy = option(words, "proxy") && place.ca,
+			.partial = option(words, "partial"),
+			.sndbuf = (int)number(words, "sndbuf", 0),
+			.rcvbuf = (int)number(words, "rcvbuf", 0),
 		};
 		struct place to = place;
 

@@ -23,9 +23,9 @@ static const struct {
 	const char *name;
 	unsigned number;
 } calls[] = {
-    {"bpf", SYS_bpf},
-    {"perf_event_open", SYS_perf_event_open},
-    {"mount", SYS_mount},
+	{"bpf", SYS_bpf},
+	{"perf_event_open", SYS_perf_event_open},
+	{"mount", SYS_mount},
 };
 
 int main(int argc, char **argv)
@@ -50,11 +50,11 @@ int main(int argc, char **argv)
 			i++;
 		if (i == sizeof(calls) / sizeof(*calls))
 			return 125;
-		code[n++] =
-		    (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number, 0, 1);
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i].number,
+							 0, 1);
 		code[n++] = (struct sock_filter)BPF_STMT(
-		    BPF_RET | BPF_K,
-		    SECCOMP_RET_ERRNO | ((unsigned)atoi(colon + 1) & SECCOMP_RET_DATA));
+			BPF_RET | BPF_K,
+			SECCOMP_RET_ERRNO | ((unsigned)atoi(colon + 1) & SECCOMP_RET_DATA));
 	}
 	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	program.len = n;

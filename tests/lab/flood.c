@@ -97,9 +97,9 @@ static void serve(int fd)
 			id[k++] = (char)toupper((unsigned char)*key);
 		id[k] = 0;
 		m = snprintf(
-		    out, sizeof(out),
-		    "HTTP/1.1 200 OK\r\nx-amz-request-id: RID%s\r\nContent-Length: 2\r\n\r\nok",
-		    id);
+			out, sizeof(out),
+			"HTTP/1.1 200 OK\r\nx-amz-request-id: RID%s\r\nContent-Length: 2\r\n\r\nok",
+			id);
 		if (send(fd, out, (size_t)m, MSG_NOSIGNAL) != m)
 			break;
 	}

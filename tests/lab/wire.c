@@ -43,8 +43,8 @@ void die(const char *format, ...)
 enum way way_named(const char *name)
 {
 	static const char *const names[] = {
-	    [WAY_WRITE] = "write", [WAY_EX] = "ex",	[WAY_SEND] = "send", [WAY_VEC] = "vec",
-	    [WAY_MSG] = "msg",	   [WAY_FILE] = "file", [WAY_PEEK] = "peek",
+		[WAY_WRITE] = "write", [WAY_EX] = "ex",	    [WAY_SEND] = "send", [WAY_VEC] = "vec",
+		[WAY_MSG] = "msg",     [WAY_FILE] = "file", [WAY_PEEK] = "peek",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -287,17 +287,17 @@ void wire_close(struct wire *wire, enum wire_end end)
 size_t wire_head(char *out, size_t size, const char *method, const char *target, const char *host,
 		 const char *front, const char *more)
 {
-	int n =
-	    snprintf(out, size,
-		     "%s %s HTTP/1.1\r\n%sHost: %s\r\n"
-		     "User-Agent: s3slower-lab/1\r\n"
-		     "X-Amz-Date: 20260101T000000Z\r\n"
-		     "X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n"
-		     "Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/"
-		     "s3/aws4_request, SignedHeaders=host, Signature="
-		     "feedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeed\r\n"
-		     "%s\r\n",
-		     method, target, front, host, more);
+	int n = snprintf(
+		out, size,
+		"%s %s HTTP/1.1\r\n%sHost: %s\r\n"
+		"User-Agent: s3slower-lab/1\r\n"
+		"X-Amz-Date: 20260101T000000Z\r\n"
+		"X-Amz-Content-SHA256: UNSIGNED-PAYLOAD\r\n"
+		"Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/"
+		"s3/aws4_request, SignedHeaders=host, Signature="
+		"feedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeed\r\n"
+		"%s\r\n",
+		method, target, front, host, more);
 
 	if (n < 0 || (size_t)n >= size)
 		die("the head does not fit");

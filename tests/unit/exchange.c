@@ -380,8 +380,8 @@ static void the_tail_is_the_last_bytes(void)
  * not all pieces were looked at, no end is better than a wrong one. */
 static void the_tail_of_a_vectored_read(void)
 {
-	static const size_t sizes[][3] = {{30, 1, 1}, {3, 60, 2},      {500, 0, 1},
-					  {1, 1, 1},  {9000, 7000, 3}, {20000, 3, 40000},
+	static const size_t sizes[][3] = {{30, 1, 1},	{3, 60, 2},	 {500, 0, 1},
+					  {1, 1, 1},	{9000, 7000, 3}, {20000, 3, 40000},
 					  {2040, 9, 1}, {1000, 1000, 49}};
 	struct host_iovec many[10];
 

@@ -131,17 +131,19 @@ static void test_table(void)
 	make_request();
 	printed("table", false, 1);
 	CU_ASSERT_STRING_EQUAL(
-		text, "TIME         PID     COMM            OP                         LAT(ms) STATUS "
-		      "BUCKET           ENDPOINT                 PATH\n"
-		      "12:00:01.123 4242    boto3           PutObject                   12.346    200 "
-		      "logs             s3.amazonaws.com         "
-		      "/logs/2026/a.gz?x-id=PutObject\n");
+		text,
+		"TIME         PID     COMM            OP                         LAT(ms) STATUS "
+		"BUCKET           ENDPOINT                 PATH\n"
+		"12:00:01.123 4242    boto3           PutObject                   12.346    200 "
+		"logs             s3.amazonaws.com         "
+		"/logs/2026/a.gz?x-id=PutObject\n");
 	free(text);
 	make_unknown();
 	printed("table", false, 1);
 	CU_ASSERT_STRING_EQUAL(
-		line(1), "12:00:01.123 1       curl            GET                       5000.000      - "
-			 "-                -                        -");
+		line(1),
+		"12:00:01.123 1       curl            GET                       5000.000      - "
+		"-                -                        -");
 	free(text);
 	/* The headings come once. */
 	printed("table", false, 100);
