@@ -382,28 +382,30 @@ static __always_inline int wanted(const struct exchange *e, u64 until)
 	return 1;
 }
 
-/* The connection moves on: say what has not been said yet. */
-static __always_inline void finish(void *ctx, struct exchange *e, u64 now)
+/* The connection moves on. Returns whether there is something left to say. */
+static __always_inline int finish(struct exchange *e, u64 now)
 {
 	u64 until = answered(e) ? e->t_last : now;
 
 	if (e->sent == 0 || (e->flags & EXCHANGE_ENDED))
-		return;
+		return 0;
 	e->t_end = now;
 	e->flags |= EXCHANGE_ENDED;
 	if (!(e->flags & EXCHANGE_FINAL))
 		count(COUNT_UNANSWERED);
-	if ((e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until))
-		emit(ctx, e, now);
+	return (e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until);
 }
 
 static __always_inline void exchange_end(void *ctx, struct exchange_key *key)
 {
 	struct exchange_slot *slot = exchanges.lookup(key);
+	u64 now;
 
 	if (!slot)
 		return;
-	finish(ctx, &slot->exchange, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	if (finish(&slot->exchange, now))
+		emit(ctx, &slot->exchange, now);
 	exchanges.delete(key);
 }
 
@@ -416,8 +418,8 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	u64 *next;
 
 	slot = exchanges.lookup(key);
-	if (slot)
-		finish(ctx, &slot->exchange, now);
+	if (slot && finish(&slot->exchange, now))
+		emit(ctx, &slot->exchange, now);
 	if (!UID_FILTER(uid) || !METHOD_FILTER(word)) {
 		/* Its bytes must not be taken for those of the request before it. */
 		if (slot)
@@ -576,30 +578,12 @@ static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now,
 	return gap > polled ? gap - polled : 0;
 }
 
-/* Bytes that a read gave (b->n > 0), or end of file (b->n == 0). polled: how
- * long this thread has spent waiting in poll and its like, ever. */
-static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
-					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
-					     u32 flags)
+static __always_inline void take_answer(struct exchange *e, const struct bytes *b, u64 now,
+					u64 entered, u64 polled, s32 fd, u32 flags)
 {
-	struct exchange_slot *slot = exchanges.lookup(key);
-	u64 now;
 	u32 status, tid = bpf_get_current_pid_tgid();
-	struct exchange *e;
 	int fresh;
 
-	if (!slot || (slot->exchange.flags & EXCHANGE_ENDED))
-		return;
-	e = &slot->exchange;
-	now = bpf_ktime_get_ns();
-	if (b->n == 0) {
-		if (!(e->flags & EXCHANGE_EOF))
-			e->changes += 1;
-		e->flags |= EXCHANGE_EOF | flags;
-		if (!answered(e))
-			finish(ctx, e, now); /* no answer will come */
-		return;
-	}
 	fresh = e->received == 0;
 	if ((e->flags & (EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE)) ==
 	    (EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE)) {
@@ -647,18 +631,45 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 			      EXCHANGE_RESP_CAP - 1))
 			e->flags |= EXCHANGE_RESP_HEAD_DONE;
 	}
-	if (e->reports == 0 && answered(e) && wanted(e, now))
-		emit(ctx, e, now);
 }
 
-/* A read failed for good. An answer that was begun is left as it is: it did
- * not end as it should. */
-static __always_inline void exchange_fail(void *ctx, struct exchange_key *key)
+/* The end of an answer that was begun says how it ended; without one, no answer
+ * will come. */
+static __always_inline void take_end(struct exchange *e, u32 flags)
+{
+	u32 how = flags & EXCHANGE_FAILED ? EXCHANGE_FAILED : EXCHANGE_EOF;
+
+	if (!(e->flags & how))
+		e->changes += 1;
+	e->flags |= flags | how;
+}
+
+/* Bytes that a read gave (b->n > 0); or none, because the stream ended or, with
+ * EXCHANGE_FAILED in flags, because it failed for good. polled: how long this
+ * thread has spent waiting in poll and its like, ever. */
+static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
+					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
+					     u32 flags)
 {
 	struct exchange_slot *slot = exchanges.lookup(key);
+	struct exchange *e;
+	u64 now;
+	int say;
 
-	if (slot && !answered(&slot->exchange))
-		finish(ctx, &slot->exchange, bpf_ktime_get_ns());
+	if (!slot || (slot->exchange.flags & EXCHANGE_ENDED))
+		return;
+	e = &slot->exchange;
+	now = bpf_ktime_get_ns();
+	if (b->n) {
+		take_answer(e, b, now, entered, polled, fd, flags);
+		say = e->reports == 0 && answered(e) && wanted(e, now);
+	} else {
+		take_end(e, flags);
+		say = !answered(e) && finish(e, now);
+	}
+	/* In one place, whatever happened: it is much code. */
+	if (say)
+		emit(ctx, e, now);
 }
 
 /* A read that found nothing: the socket was empty when it returned. */

@@ -48,6 +48,7 @@ struct exchange_key {
 #define EXCHANGE_LATE_START                                                                        \
 	0x200u			/* the first send's entry was not seen: t_start is its return      \
 				 */
+#define EXCHANGE_FAILED 0x1000u /* a read failed for good */
 #define EXCHANGE_LOST 0x800u	/* counted as lost: no snapshot of it got through so far */
 #define EXCHANGE_DRAINED 0x400u /* kernel side only: a read found nothing since the last data */
 

@@ -191,11 +191,10 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int te
 		}
 		return 0;
 	}
-	if (n > 0 || n == 0 || c->ended == ENDED_EOF) {
+	if (n >= 0 || c->ended) {
 		b.n = n > 0 ? n : 0;
-		exchange_receive(ctx, &key, &b, c->entered, t->polled, c->fd, 0);
-	} else if (c->ended) {
-		exchange_fail(ctx, &key);
+		exchange_receive(ctx, &key, &b, c->entered, t->polled, c->fd,
+				 n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0);
 	} else {
 		t->polled += bpf_ktime_get_ns() - c->entered;
 		exchange_drained(&key);
@@ -434,26 +433,24 @@ int on_sys_enter(struct raw_args *ctx)
 	key.tgid = id >> 32;
 	key.layer = LAYER_SOCKET;
 	if (kind == CALL_CLOSE) {
-		if (nr != SYS_close && nr != SYS_connect) {
-			if (nr == SYS_close_range) {
-				u64 fd = REGS_ARG0(&r), last = REGS_ARG1(&r);
+		u64 last = key.conn;
 
-				if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
-					return 0;
-				LOOP
-				for (u32 i = 0; i < 8; i++) {
-					if (fd + i > last)
-						break;
-					key.conn = (u32)(fd + i);
-					exchange_end(ctx, &key);
-				}
+		if (nr == SYS_close_range) {
+			last = REGS_ARG1(&r);
+			if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
 				return 0;
-			}
+		} else if (nr != SYS_close && nr != SYS_connect) {
 			if (REGS_ARG0(&r) == REGS_ARG1(&r))
 				return 0;
-			key.conn = (u32)REGS_ARG1(&r); /* dup2 closes its target */
+			key.conn = last = (u32)REGS_ARG1(&r); /* dup2 closes its target */
 		}
-		exchange_end(ctx, &key);
+		LOOP
+		for (u32 i = 0; i < 8; i++) {
+			exchange_end(ctx, &key);
+			if (key.conn >= last)
+				break;
+			key.conn += 1;
+		}
 		if (nr == SYS_connect) {
 			u32 one = 1;
 
@@ -539,19 +536,16 @@ int on_sys_exit(struct raw_args *ctx)
 		return 0;
 	if (nr == SYS_recvmsg && (REGS_ARG2(&r) & MSG_PEEK_FLAG))
 		return 0;
-	if (is_final(ret)) {
-		exchange_fail(ctx, &key);
-		return 0;
-	}
-	if (ret < 0) {
+	if (ret < 0 && !is_final(ret)) {
 		if (t && entered)
 			t->polled += bpf_ktime_get_ns() - entered;
 		exchange_drained(&key);
 		return 0;
 	}
-	b = call_bytes(nr, &r, ret);
+	b = call_bytes(nr, &r, ret > 0 ? ret : 0);
 	if (b)
-		exchange_receive(ctx, &key, b, entered, polled, -1, proof(nr));
+		exchange_receive(ctx, &key, b, entered, polled, -1,
+				 proof(nr) | (ret < 0 ? EXCHANGE_FAILED : 0));
 	return 0;
 }
 #endif
