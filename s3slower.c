@@ -690,8 +690,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	written(run, sink_flush(&run->output));
 	sink_close(&run->output);
 	count_kernel_side(run);
-	if (!run->settings.no_summary)
-		summary_print(run->summary, &run->counters, stderr);
+	summary_print(run->settings.no_summary ? NULL : run->summary, &run->counters, stderr);
 	fflush(stderr);
 	return status;
 }

@@ -140,7 +140,7 @@ int summary_print(const struct summary *summary, const struct counters *counters
 	const struct row *rows[ROWS_MAX + 1] = {NULL};
 	size_t n = 0;
 
-	for (size_t i = 0; i <= ROWS_MAX; i++)
+	for (size_t i = 0; summary && i <= ROWS_MAX; i++)
 		if (summary->row[i] && summary->row[i]->latency.count)
 			rows[n++] = summary->row[i];
 	qsort(rows, n, sizeof(rows[0]), busier);

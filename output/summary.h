@@ -16,7 +16,7 @@ struct summary *summary_new(void);
 void summary_free(struct summary *summary);
 void summary_add(struct summary *summary, const struct request *request);
 
-/* Prints the table and the counters. 0 or -errno. */
+/* Prints the table and the counters; only these when summary is NULL. 0 or -errno. */
 int summary_print(const struct summary *summary, const struct counters *counters, FILE *file);
 
 #endif

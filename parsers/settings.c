@@ -76,7 +76,7 @@ const struct setting setting_table[] = {
 	{"output-file", 'o', "FILE", "S3SLOWER_OUTPUT_FILE", &kind_text, FIELD(file),
 	 .wants = "a file's name", .help = "write rows to FILE; - is standard output"},
 	{"no-summary", 0, NULL, "S3SLOWER_NO_SUMMARY", &kind_switch, FIELD(no_summary),
-	 .help = "no summary at the end"},
+	 .help = "no table at the end, only the counts of what was left out"},
 
 	HEADING("How long:"),
 	{"count", 'n', "N", "S3SLOWER_COUNT", &kind_count, FIELD(count), .fallback = "0",

@@ -115,6 +115,18 @@ static void test_counters(void)
 
 /* A traced program may invent methods for ever; rows stay bounded, and none is
  * left out of the count. */
+/* --no-summary: what was left out is said all the same. */
+static void test_counters_alone(void)
+{
+	struct counters counters = {.shown = 3, .lost = 2};
+
+	printed(NULL, &counters);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "3 shown"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "2 lost"));
+	CU_ASSERT_PTR_NULL(strstr(text, "OPERATION"));
+	free(text);
+}
+
 static void test_bounded(void)
 {
 	struct summary *summary = summary_new();
@@ -180,6 +192,7 @@ static void test_full_disk(void)
 CU_TestInfo summary_tests[] = {
 	{"rows", test_rows},
 	{"counters, zeros too", test_counters},
+	{"counters alone", test_counters_alone},
 	{"bounded", test_bounded},
 	{"unknown values", test_unknown_values},
 	{"a full disk", test_full_disk},
