@@ -503,8 +503,8 @@ static int specialise(struct program *p, const struct settings *settings, char *
 	flag(p, p->own[0]);
 	if (settings->modes & MODE_HTTP)
 		flag(p, "-DWITH_SOCKET");
-	if (settings->modes & MODE_OPENSSL)
-		flag(p, "-DWITH_OPENSSL");
+	if (settings->modes & MODE_TLS)
+		flag(p, "-DWITH_TLS");
 	if (settings->command) {
 		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
 		if (err) {
@@ -528,8 +528,9 @@ static int build(struct program *p, const struct settings *settings, char *messa
 
 	if (err)
 		return err;
-	if (settings->modes & MODE_OPENSSL)
-		library_scan(&p->libraries, &probe_libraries[0]);
+	for (const struct probe_library *l = probe_libraries; l->name; l++)
+		if (settings->modes & settings_mode(l->name))
+			library_scan(&p->libraries, l);
 	p->targets = calloc(p->libraries.n + 1, sizeof(*p->targets));
 	if (!p->targets) {
 		snprintf(message, size, "out of memory");
@@ -621,8 +622,8 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 				strerror(-err));
 		probed += err == 0;
 	}
-	if (run->settings.modes == MODE_OPENSSL && !probed) {
-		snprintf(message, size, "no OpenSSL library (libssl.so) was found to probe");
+	if (!(run->settings.modes & MODE_HTTP) && !probed) {
+		snprintf(message, size, "none of the TLS libraries asked for was found to probe");
 		return -ENOENT;
 	}
 	return 0;

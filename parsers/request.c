@@ -10,6 +10,7 @@
 static const char *const via_names[] = {
 	[LAYER_SOCKET] = "http",
 	[LAYER_OPENSSL] = "openssl",
+	[LAYER_GNUTLS] = "gnutls",
 };
 
 static const char *const state_names[] = {

@@ -182,7 +182,18 @@ static int read_choice(struct reader *reader, const struct setting *setting, con
 static const struct {
 	const char *name;
 	unsigned bits;
-} modes[] = {{"auto", MODE_AUTO}, {"openssl", MODE_OPENSSL}, {"http", MODE_HTTP}};
+} modes[] = {{"auto", MODE_AUTO},
+	     {"openssl", MODE_OPENSSL},
+	     {"gnutls", MODE_GNUTLS},
+	     {"http", MODE_HTTP}};
+
+unsigned settings_mode(const char *name)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (strcmp(modes[i].name, name) == 0)
+			return modes[i].bits;
+	return 0;
+}
 
 static int read_modes(struct reader *reader, const struct setting *setting, const char *text,
 		      void *field)

@@ -21,7 +21,9 @@ struct settings_list {
 
 #define MODE_OPENSSL 0x1u
 #define MODE_HTTP 0x2u
-#define MODE_AUTO (MODE_OPENSSL | MODE_HTTP)
+#define MODE_GNUTLS 0x4u
+#define MODE_TLS (MODE_OPENSSL | MODE_GNUTLS)
+#define MODE_AUTO (MODE_TLS | MODE_HTTP)
 
 struct settings {
 	/* what to look at */
@@ -63,6 +65,9 @@ struct settings {
  * strings are borrowed for the life of settings. */
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size);
+
+/* The MODE_* of a name that --mode takes, 0 if it is none. */
+unsigned settings_mode(const char *name);
 
 /* Usage text, from the table. */
 void settings_usage(FILE *file);

@@ -28,9 +28,10 @@
 /* Which layer of the traced program the bytes were seen in. */
 #define LAYER_SOCKET 1u
 #define LAYER_OPENSSL 2u
+#define LAYER_GNUTLS 3u
 
 struct exchange_key {
-	__u64 conn; /* SSL pointer, or file descriptor for LAYER_SOCKET */
+	__u64 conn; /* the TLS object, or file descriptor for LAYER_SOCKET */
 	__u32 tgid;
 	__u32 layer;
 };

@@ -8,38 +8,55 @@
 #include "elf.h"
 
 /*
- * Exported variants of one operation. Where all variants that a build has
- * begin by calling the same inner function, that function is probed instead:
- * it sees every call once, and it begins with an instruction that is cheap to
- * probe. Its signature is that of the variant that stores the count.
+ * Exported variants of one operation, each with the program for its entry: they
+ * tell their result in different ways. Where all variants that a build has begin
+ * by calling the same inner function, that function is probed instead: it sees
+ * every call once, and it begins with an instruction that is cheap to probe.
  */
 #define VARIANTS 2
 struct probe_row {
 	const char *symbol[VARIANTS];
-	const char *enter;
-	const char *leave[VARIANTS]; /* NULL: entry only */
-	const char *leave_inner;     /* NULL: never look for an inner function */
+	const char *enter[VARIANTS];
+	const char *enter_inner; /* NULL: never look for an inner function */
+	const char *leave;	 /* NULL: entry only */
+	bool first_only;	 /* the first variant that is there calls the others */
 };
 
 /* SSL_read() and SSL_read_ex() of OpenSSL 1.1.1 and 3.x both call
  * ssl_read_internal(ssl, buf, size, &count); likewise for write. */
 static const struct probe_row openssl[] = {
 	{{"SSL_write", "SSL_write_ex"},
-	 "tls_send_enter",
-	 {"tls_send_return", "tls_send_return_stored"},
-	 "tls_send_return_stored"},
+	 {"tls_openssl_send", "tls_openssl_send_ex"},
+	 "tls_openssl_send_inner",
+	 "tls_send_return",
+	 false},
 	{{"SSL_read", "SSL_read_ex"},
-	 "tls_receive_enter",
-	 {"tls_receive_return", "tls_receive_return_stored"},
-	 "tls_receive_return_inner"},
-	{{"SSL_free"}, "tls_end", {NULL}, NULL},
-	{{"SSL_shutdown"}, "tls_end", {NULL}, NULL},
-	{{NULL}, NULL, {NULL}, NULL},
+	 {"tls_openssl_receive", "tls_openssl_receive_ex"},
+	 "tls_openssl_receive_inner",
+	 "tls_receive_return",
+	 false},
+	{{"SSL_free"}, {"tls_openssl_end"}, NULL, NULL, false},
+	{{"SSL_shutdown"}, {"tls_openssl_end"}, NULL, NULL, false},
+	{{NULL}, {NULL}, NULL, NULL, false},
+};
+
+/* gnutls_record_send(session, data, size) is gnutls_record_send2() with two more
+ * arguments, called through the exported symbol (since 3.6.3). */
+static const struct probe_row gnutls[] = {
+	{{"gnutls_record_send2", "gnutls_record_send"},
+	 {"tls_gnutls_send", "tls_gnutls_send"},
+	 NULL,
+	 "tls_send_return",
+	 true},
+	{{"gnutls_record_recv"}, {"tls_gnutls_receive"}, NULL, "tls_receive_return", false},
+	{{"gnutls_deinit"}, {"tls_gnutls_end"}, NULL, NULL, false},
+	{{NULL}, {NULL}, NULL, NULL, false},
 };
 
 const struct probe_library probe_libraries[] = {
-	{"openssl", "-DWITH_OPENSSL", "libssl.so", openssl},
-	{NULL, NULL, NULL, NULL},
+	{"openssl", "libssl.so", openssl},
+	{"gnutls", "libgnutls.so", gnutls},
+	{NULL, NULL, NULL},
 };
 
 struct point_list {
@@ -65,7 +82,7 @@ static uint64_t inner_function(const struct probe_row *row, const struct elf_fun
 	uint64_t common = 0, target;
 	uint8_t code[256];
 
-	if (!decoder || !row->leave_inner)
+	if (!decoder || !row->enter_inner)
 		return 0;
 	for (int v = 0; v < VARIANTS; v++) {
 		size_t n = function[v].size < sizeof(code) ? function[v].size : sizeof(code);
@@ -109,15 +126,17 @@ int probe_resolve(const struct probe_library *library, const char *path, struct 
 			return found;
 		inner = inner_function(row, function, path, decoder);
 		if (inner) {
-			add(&list, inner, false, row->enter);
-			add(&list, inner, true, row->leave_inner);
+			add(&list, inner, false, row->enter_inner);
+			add(&list, inner, true, row->leave);
 			continue;
 		}
 		for (size_t v = 0; v < n; v++) {
 			if (!function[v].offset)
 				continue;
-			add(&list, function[v].offset, false, row->enter);
-			add(&list, function[v].offset, true, row->leave[v]);
+			add(&list, function[v].offset, false, row->enter[v]);
+			add(&list, function[v].offset, true, row->leave);
+			if (row->first_only)
+				break;
 		}
 	}
 	return list.n ? (int)list.n : -ENOENT;

@@ -21,12 +21,10 @@ struct probe_point {
 
 #define PROBE_POINTS_MAX 24
 
-/* A kind of library: the macro that compiles its programs in, how its files
- * are called, what to probe. */
+/* A kind of library: how its files are called, what to probe in them. */
 struct probe_library {
-	const char *name;  /* "openssl", as in --mode and via */
-	const char *macro; /* "-DWITH_OPENSSL" */
-	const char *file;  /* a file name begins so: "libssl.so" */
+	const char *name; /* "openssl", as in --mode and via */
+	const char *file; /* a file name begins so: "libssl.so" */
 	const struct probe_row *rows;
 };
 

@@ -18,7 +18,9 @@ struct tls_call {
 	u64 sent;  /* ciphertext that the system calls inside got rid of */
 	s32 fd;	   /* learnt from them, too */
 	u16 depth; /* nested calls of the same direction */
-	u16 ended; /* a read inside met the end of the connection: ENDED_* */
+	u8 ended;  /* a read inside met the end of the connection: ENDED_* */
+	u8 tells;  /* how the function tells its result: TELLS_* */
+	u32 layer; /* whose object conn is */
 };
 
 #define ENDED_EOF 1
@@ -82,9 +84,14 @@ static __always_inline struct thread *thread_get(u32 tid)
 }
 
 /* --- TLS libraries ------------------------------------------------------- */
-#ifdef WITH_OPENSSL
+#ifdef WITH_TLS
 
-static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
+/* How a function tells its result. */
+#define TELLS_RETURN 0 /* returns the count; 0 is the end of the stream, less an error */
+#define TELLS_STORED 1 /* stores the count and returns 1; 0 is anything else */
+#define TELLS_INNER 2  /* stores the count and returns 1; 0 and less as TELLS_RETURN */
+
+static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction, u32 layer, u8 tells)
 {
 	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx);
 	struct exchange_key key = {};
@@ -93,7 +100,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 
 	key.conn = PT_REGS_PARM1(ctx);
 	key.tgid = id >> 32;
-	key.layer = LAYER_OPENSSL;
+	key.layer = layer;
 	/* A thread of another name may read the answer to a request that is wanted. */
 	if (!process_wanted(key.tgid) && !exchanges.lookup(&key))
 		return 0;
@@ -114,23 +121,20 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 	c->fd = -1;
 	c->depth = 0;
 	c->ended = 0;
+	c->tells = tells;
+	c->layer = layer;
 	return 0;
 }
 
-/* How a function tells its result. */
-#define TELLS_RETURN 0 /* returns the count; 0 is the end of the stream, less an error */
-#define TELLS_STORED 1 /* stores the count and returns 1; 0 is anything else */
-#define TELLS_INNER 2  /* stores the count and returns 1; 0 and less as TELLS_RETURN */
-
 /* How many bytes the call was about; 0 or less as the function tells it. */
-static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c, int tells)
+static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c)
 {
 	s32 ret = PT_REGS_RC(ctx);
 	u64 n = 0;
 
 	if (ret <= 0)
-		return ret == 0 && tells == TELLS_STORED ? -1 : ret;
-	if (tells == TELLS_RETURN)
+		return ret == 0 && c->tells == TELLS_STORED ? -1 : ret;
+	if (c->tells == TELLS_RETURN)
 		return ret;
 	if (read_user(&n, sizeof(n), (void *)c->out)) {
 		count(COUNT_FAULT);
@@ -155,7 +159,7 @@ static __always_inline void tls_send_again(struct thread *t, const struct tls_ca
 	t->try_entered = c->entered;
 }
 
-static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int tells)
+static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 {
 	u64 id = bpf_get_current_pid_tgid();
 	u32 tid = id;
@@ -176,9 +180,9 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int te
 	}
 	key.conn = c->conn;
 	key.tgid = id >> 32;
-	key.layer = LAYER_OPENSSL;
+	key.layer = c->layer;
 	c->conn = 0;
-	n = tls_result(ctx, c, tells);
+	n = tls_result(ctx, c);
 	bytes_plain(&b, c->buf, n);
 	if (direction == TLS_SEND) {
 		if (n > 0) {
@@ -202,66 +206,100 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction, int te
 	return 0;
 }
 
-#ifdef USE_tls_send_enter
-int tls_send_enter(struct pt_regs *ctx)
+static __always_inline int tls_end(struct pt_regs *ctx, u32 layer)
 {
-	return tls_enter(ctx, TLS_SEND);
+	struct exchange_key key = {};
+
+	key.conn = PT_REGS_PARM1(ctx);
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.layer = layer;
+	exchange_end(ctx, &key);
+	return 0;
+}
+
+/* Entries, one for each way of telling the result; returns serve them all. */
+#ifdef USE_tls_openssl_send
+int tls_openssl_send(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_SEND, LAYER_OPENSSL, TELLS_RETURN);
 }
 #endif
 
-#ifdef USE_tls_receive_enter
-int tls_receive_enter(struct pt_regs *ctx)
+#ifdef USE_tls_openssl_send_ex
+int tls_openssl_send_ex(struct pt_regs *ctx)
 {
-	return tls_enter(ctx, TLS_RECEIVE);
+	return tls_enter(ctx, TLS_SEND, LAYER_OPENSSL, TELLS_STORED);
+}
+#endif
+
+#ifdef USE_tls_openssl_send_inner
+int tls_openssl_send_inner(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_SEND, LAYER_OPENSSL, TELLS_INNER);
+}
+#endif
+
+#ifdef USE_tls_openssl_receive
+int tls_openssl_receive(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_RECEIVE, LAYER_OPENSSL, TELLS_RETURN);
+}
+#endif
+
+#ifdef USE_tls_openssl_receive_ex
+int tls_openssl_receive_ex(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_RECEIVE, LAYER_OPENSSL, TELLS_STORED);
+}
+#endif
+
+#ifdef USE_tls_openssl_receive_inner
+int tls_openssl_receive_inner(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_RECEIVE, LAYER_OPENSSL, TELLS_INNER);
+}
+#endif
+
+#ifdef USE_tls_gnutls_send
+int tls_gnutls_send(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_SEND, LAYER_GNUTLS, TELLS_RETURN);
+}
+#endif
+
+#ifdef USE_tls_gnutls_receive
+int tls_gnutls_receive(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_RECEIVE, LAYER_GNUTLS, TELLS_RETURN);
 }
 #endif
 
 #ifdef USE_tls_send_return
 int tls_send_return(struct pt_regs *ctx)
 {
-	return tls_return(ctx, TLS_SEND, TELLS_RETURN);
-}
-#endif
-
-#ifdef USE_tls_send_return_stored
-int tls_send_return_stored(struct pt_regs *ctx)
-{
-	return tls_return(ctx, TLS_SEND, TELLS_STORED);
+	return tls_return(ctx, TLS_SEND);
 }
 #endif
 
 #ifdef USE_tls_receive_return
 int tls_receive_return(struct pt_regs *ctx)
 {
-	return tls_return(ctx, TLS_RECEIVE, TELLS_RETURN);
+	return tls_return(ctx, TLS_RECEIVE);
 }
 #endif
 
-#ifdef USE_tls_receive_return_stored
-int tls_receive_return_stored(struct pt_regs *ctx)
-{
-	return tls_return(ctx, TLS_RECEIVE, TELLS_STORED);
-}
-#endif
-
-#ifdef USE_tls_receive_return_inner
-int tls_receive_return_inner(struct pt_regs *ctx)
-{
-	return tls_return(ctx, TLS_RECEIVE, TELLS_INNER);
-}
-#endif
-
-#ifdef USE_tls_end
 /* The object is freed, shut down or used for another connection. */
-int tls_end(struct pt_regs *ctx)
+#ifdef USE_tls_openssl_end
+int tls_openssl_end(struct pt_regs *ctx)
 {
-	struct exchange_key key = {};
+	return tls_end(ctx, LAYER_OPENSSL);
+}
+#endif
 
-	key.conn = PT_REGS_PARM1(ctx);
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
-	key.layer = LAYER_OPENSSL;
-	exchange_end(ctx, &key);
-	return 0;
+#ifdef USE_tls_gnutls_end
+int tls_gnutls_end(struct pt_regs *ctx)
+{
+	return tls_end(ctx, LAYER_GNUTLS);
 }
 #endif
 #endif
@@ -290,7 +328,7 @@ static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd, u32 kind
 {
 	int inside = 0;
 
-#ifdef WITH_OPENSSL
+#ifdef WITH_TLS
 	LOOP
 	for (u32 i = 0; i < 2; i++) {
 		struct tls_call *c = &t->tls[i];
