@@ -107,10 +107,13 @@ install: all
 	install -m 755 s3slower $(DESTDIR)$(SBINDIR)/s3slower
 	sed 's/@VERSION@/$(VERSION)/' man/s3slower.8 > $(DESTDIR)$(MANDIR)/man8/s3slower.8
 	sed 's/@VERSION@/$(VERSION)/' man/s3slower-json.5 > $(DESTDIR)$(MANDIR)/man5/s3slower-json.5
+	@# The first start finds its programs compiled, too; a package does this on the machine.
+	@[ -n "$(DESTDIR)" ] || ./s3slower --ebpf > /dev/null 2>&1 || true
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/s3slower $(DESTDIR)$(MANDIR)/man8/s3slower.8 \
 		$(DESTDIR)$(MANDIR)/man5/s3slower-json.5
+	[ -n "$(DESTDIR)" ] || rm -rf /var/cache/s3slower
 
 include tests/lab/lab.mk
 -include tests/bench/bench.mk
