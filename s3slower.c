@@ -62,6 +62,7 @@ struct run {
 	struct request rows[PIPELINED_MAX];
 	struct event *batch;
 	size_t n_batch, batch_size;
+	uint64_t drain_began;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
 	uint64_t unanswered; /* records of requests without an answer, deleted from here */
@@ -183,24 +184,28 @@ static void finish(struct run *run, struct exchange *e, uint64_t time)
 
 /* --- events --------------------------------------------------------------- */
 
-static void take_event(void *ctx, const void *data, size_t size)
+/* Takes what was sent before this drain began, as far as there is room: the
+ * rest stays in the buffers for the next one. */
+static bool take_event(void *ctx, const void *data, size_t size)
 {
 	struct run *run = ctx;
 
 	if (run->n_batch == run->batch_size) {
 		size_t n = run->batch_size ? run->batch_size * 2 : 64;
 		struct event *grown =
-			n > BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
+			n > 2 * BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
 
 		if (!grown) {
 			run->dropped++;
-			return;
+			return false;
 		}
 		run->batch = grown;
 		run->batch_size = n;
 	}
-	if (event_decode(data, size, &run->batch[run->n_batch]) == 0)
-		run->n_batch++;
+	if (event_decode(data, size, &run->batch[run->n_batch]))
+		return true;
+	run->n_batch++;
+	return run->n_batch < BATCH_MAX && run->batch[run->n_batch - 1].time < run->drain_began;
 }
 
 static int by_time(const void *a, const void *b)
@@ -263,6 +268,7 @@ static void drain(struct run *run)
 	const struct event **order;
 
 	run->n_batch = 0;
+	run->drain_began = now_ns(CLOCK_MONOTONIC);
 	tracer_drain(run->tracer, take_event, run);
 	if (run->n_batch == 0)
 		return;

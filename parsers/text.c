@@ -111,6 +111,14 @@ static bool put_clean(struct text_arena *arena, struct slice s, bool percent)
 		unsigned c = 0;
 		int byte;
 
+		/* Nearly everything is plain: a run at once, if it fits whole. */
+		while (n < s.n && is_plain(s.p[n]) && !(percent && s.p[n] == '%'))
+			n++;
+		if (n > 1 && put(arena, s.p, n)) {
+			s = slice_from(s, n);
+			continue;
+		}
+		n = 0;
 		if (is_plain(s.p[0]) && !(percent && s.p[0] == '%')) {
 			if (!put(arena, s.p, 1))
 				return false;

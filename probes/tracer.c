@@ -31,8 +31,9 @@ struct tracer {
 	struct perf_buffer *buffer;
 	int exchanges, more, counts, tree;
 	int n_cpus;
+	uint32_t walked; /* keys since the walk began */
 	/* during tracer_drain() */
-	void (*take)(void *ctx, const void *data, size_t size);
+	bool (*take)(void *ctx, const void *data, size_t size);
 	void *take_ctx;
 	int taken;
 };
@@ -143,9 +144,10 @@ static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_h
 	memcpy(&size, header + 1, sizeof(size));
 	if (size > header->size - sizeof(*header) - sizeof(size))
 		return LIBBPF_PERF_EVENT_CONT;
-	t->take(t->take_ctx, (char *)(header + 1) + sizeof(size), size);
 	t->taken++;
-	return LIBBPF_PERF_EVENT_CONT;
+	return t->take(t->take_ctx, (char *)(header + 1) + sizeof(size), size)
+		       ? LIBBPF_PERF_EVENT_CONT
+		       : LIBBPF_PERF_EVENT_DONE;
 }
 
 static int open_buffer(struct tracer *t, unsigned pages)
@@ -384,7 +386,7 @@ int tracer_fd(const struct tracer *t)
 	return perf_buffer__epoll_fd(t->buffer);
 }
 
-int tracer_drain(struct tracer *t, void (*take)(void *ctx, const void *data, size_t size),
+int tracer_drain(struct tracer *t, bool (*take)(void *ctx, const void *data, size_t size),
 		 void *ctx)
 {
 	int err;
@@ -421,6 +423,13 @@ int tracer_remove(struct tracer *t, const struct exchange_key *key)
 
 int tracer_next_key(struct tracer *t, const struct exchange_key *last, struct exchange_key *next)
 {
+	int map = object_find_map(&t->object, "exchanges");
+
+	/* When `last` has been deleted meanwhile the kernel begins anew: a walk
+	 * over a map in which much comes and goes would never end. */
+	t->walked = last ? t->walked + 1 : 0;
+	if (map < 0 || t->walked > 2 * t->object.map[map].max_entries)
+		return -ENOENT;
 	return bpf_map_get_next_key(t->exchanges, last, next) ? -errno : 0;
 }
 

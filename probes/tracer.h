@@ -35,9 +35,10 @@ int tracer_attach_tracepoint(struct tracer *tracer, const char *program, uint64_
 int tracer_fd(const struct tracer *tracer);
 
 /* Hands every waiting event to take(), in no particular order across CPUs. data
- * is valid during the call only, and not aligned: copy, then look. Returns the number of
- * events, or -errno. */
-int tracer_drain(struct tracer *tracer, void (*take)(void *ctx, const void *data, size_t size),
+ * is valid during the call only, and not aligned: copy, then look. take() returns
+ * whether it wants more of this CPU's; without that, a program that sends as fast
+ * as we read would keep us here for ever. Returns the number of events, or -errno. */
+int tracer_drain(struct tracer *tracer, bool (*take)(void *ctx, const void *data, size_t size),
 		 void *ctx);
 
 /* Copies the record of a connection; -ENOENT when it is gone. A record that
@@ -46,7 +47,8 @@ int tracer_lookup(struct tracer *tracer, const struct exchange_key *key, struct 
 int tracer_remove(struct tracer *tracer, const struct exchange_key *key);
 
 /* Walks the keys: *key is the last one seen (NULL for the first) and receives
- * the next. 0, or -ENOENT at the end. */
+ * the next. 0, or -ENOENT at the end; keys that come and go meanwhile may be
+ * missed or seen twice, but the walk ends. */
 int tracer_next_key(struct tracer *tracer, const struct exchange_key *last,
 		    struct exchange_key *next);
 
