@@ -12,7 +12,7 @@ PYTHON    = /usr/bin/python3
 
 # The tracer itself links no compiler: libbcc is loaded by a short-lived fork
 # (probes/compile.c), so that LLVM is never in the tracer's memory.
-LIBS      = -lbpf -lelf -ljansson -ldl
+LIBS      = -lbpf -lelf -ljansson -ldl -pthread
 CPPFLAGS_ = -I. -D_GNU_SOURCE -DVERSION=\"$(VERSION)\"
 CFLAGS_   = -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wpointer-arith -Wvla -Werror=implicit-function-declaration

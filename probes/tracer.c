@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,12 +255,37 @@ fail:
 	return NULL;
 }
 
+static void *detach_one(void *fd)
+{
+	close((int)(intptr_t)fd);
+	return NULL;
+}
+
+/* Each detachment waits for a grace period of the kernel, a long time on a busy
+ * machine: together they wait for the same one. */
+static void detach(struct tracer *t)
+{
+	pthread_t thread[FDS_MAX];
+	bool running[FDS_MAX];
+
+	for (size_t i = 0; i < t->n_attached; i++) {
+		void *fd = (void *)(intptr_t)t->attached[i];
+
+		running[i] = pthread_create(&thread[i], NULL, detach_one, fd) == 0;
+		if (!running[i])
+			detach_one(fd);
+	}
+	for (size_t i = 0; i < t->n_attached; i++)
+		if (running[i])
+			pthread_join(thread[i], NULL);
+	t->n_attached = 0;
+}
+
 void tracer_free(struct tracer *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->n_attached; i++)
-		close(t->attached[i]);
+	detach(t);
 	perf_buffer__free(t->buffer);
 	for (int i = 0; i < OBJECT_PROGRAMS; i++)
 		if (t->program[i] >= 0)

@@ -25,7 +25,7 @@ PYTHON = "/usr/bin/python3"  # Debian's own: its ssl uses the system's libssl
 
 READY = "Tracing S3 requests"
 READY_S = 15
-EXIT_S = 30  # detaching is slow: about 0.1 s a probe
+EXIT_S = 90  # only so that a tracer that hangs is noticed: detaching waits for the kernel
 STATES = ("complete", "partial", "no_response")
 PHASES = ("send_ms", "expect_ms", "wait_ms", "recv_ms", "stall_ms")
 KEYS = ("timestamp pid tid comm uid method operation bucket key endpoint path latency_ms ttfb_ms"
