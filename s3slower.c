@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -475,6 +474,7 @@ struct program {
 	char own[8][64];
 	const char *flags[COMPILE_FLAGS_MAX];
 	size_t n;
+	struct tracefs_event fork_event; /* with a command only */
 	struct library_list libraries;
 	struct compile_target *targets;
 	struct object object;
@@ -489,7 +489,6 @@ static void flag(struct program *p, const char *text)
 static int specialise(struct program *p, const struct settings *settings, char *message,
 		      size_t size)
 {
-	struct tracefs_event fork_event;
 	int err = filter_macros(settings, &p->filter);
 
 	if (err) {
@@ -512,7 +511,7 @@ static int specialise(struct program *p, const struct settings *settings, char *
 	if (settings->modes & MODE_TLS)
 		flag(p, "-DWITH_TLS");
 	if (settings->command) {
-		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
+		err = tracefs_event("sched/sched_process_fork", "child_pid", &p->fork_event);
 		if (err) {
 			snprintf(message, size,
 				 "following a command needs tracefs, which this kernel does not "
@@ -520,7 +519,7 @@ static int specialise(struct program *p, const struct settings *settings, char *
 			return err;
 		}
 		snprintf(p->own[1], sizeof(p->own[1]), "-DFORK_CHILD_OFFSET=%d",
-			 fork_event.field_offset);
+			 p->fork_event.field_offset);
 		flag(p, "-DTREE");
 		flag(p, p->own[1]);
 	}
@@ -591,15 +590,11 @@ static const struct attachment {
 
 static int attach(struct run *run, const struct program *p, char *message, size_t size)
 {
-	struct tracefs_event fork_event;
 	size_t probed = 0;
 	int err;
 
 	if (run->settings.command) {
-		err = tracefs_event("sched/sched_process_fork", "child_pid", &fork_event);
-		if (!err)
-			err = tracer_attach_tracepoint(run->tracer, "on_process_fork",
-						       fork_event.id);
+		err = tracer_attach_tracepoint(run->tracer, "on_process_fork", p->fork_event.id);
 		if (err) {
 			snprintf(message, size, "cannot follow a command's children: %s",
 				 strerror(-err));

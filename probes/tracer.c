@@ -25,14 +25,13 @@ struct tracer {
 	struct object object; /* the code is not kept */
 	int map[OBJECT_MAPS];
 	int program[OBJECT_PROGRAMS];
-	bool is_uprobe[OBJECT_PROGRAMS];
 	bool multi; /* uprobe links instead of perf events */
 	int attached[FDS_MAX];
 	size_t n_attached;
 	struct perf_buffer *buffer;
 	int exchanges, more, counts, tree;
 	int n_cpus;
-	uint32_t walked; /* keys since the walk began */
+	uint32_t walked, walk_max; /* keys since the walk began, and at most */
 	/* during tracer_drain() */
 	bool (*take)(void *ctx, const void *data, size_t size);
 	void *take_ctx;
@@ -83,7 +82,6 @@ static int load_program(struct tracer *t, const struct object *o, size_t i, bool
 		opts.expected_attach_type = TYPE_UPROBE_MULTI;
 	fd = bpf_prog_load(kind->type, p->name, "GPL", code, p->size / sizeof(*code), &opts);
 	free(code);
-	t->is_uprobe[i] = kind->uprobe;
 	t->program[i] = fd;
 	return fd < 0 ? fd : 0;
 }
@@ -230,6 +228,8 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 		goto fail;
 	}
 	t->exchanges = map_fd(t, "exchanges");
+	if (object_find_map(o, "exchanges") >= 0)
+		t->walk_max = 2 * o->map[object_find_map(o, "exchanges")].max_entries;
 	t->more = map_fd(t, "more");
 	t->counts = map_fd(t, "counts");
 	t->tree = map_fd(t, "tree");
@@ -449,12 +449,10 @@ int tracer_remove(struct tracer *t, const struct exchange_key *key)
 
 int tracer_next_key(struct tracer *t, const struct exchange_key *last, struct exchange_key *next)
 {
-	int map = object_find_map(&t->object, "exchanges");
-
 	/* When `last` has been deleted meanwhile the kernel begins anew: a walk
 	 * over a map in which much comes and goes would never end. */
 	t->walked = last ? t->walked + 1 : 0;
-	if (map < 0 || t->walked > 2 * t->object.map[map].max_entries)
+	if (t->walked > t->walk_max)
 		return -ENOENT;
 	return bpf_map_get_next_key(t->exchanges, last, next) ? -errno : 0;
 }
