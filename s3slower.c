@@ -476,7 +476,6 @@ struct program {
 	size_t n;
 	struct tracefs_event fork_event; /* with a command only */
 	struct library_list libraries;
-	struct compile_target *targets;
 	struct object object;
 };
 
@@ -536,23 +535,13 @@ static int build(struct program *p, const struct settings *settings, char *messa
 	for (const struct probe_library *l = probe_libraries; l->name; l++)
 		if (settings->modes & settings_mode(l->name))
 			library_scan(&p->libraries, l);
-	p->targets = calloc(p->libraries.n + 1, sizeof(*p->targets));
-	if (!p->targets) {
-		snprintf(message, size, "out of memory");
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < p->libraries.n; i++) {
-		p->targets[i].library = p->libraries.file[i].library;
-		p->targets[i].path = p->libraries.file[i].path;
-	}
-	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n, p->targets,
-		   p->libraries.n);
-	err = cache_load(&cache, &p->object, p->targets, p->libraries.n);
+	library_resolve(&p->libraries);
+	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n);
+	err = cache_load(&cache, &p->object);
 	if (err) {
-		err = compile(embedded_text, p->flags, p->n, &p->object, p->targets, p->libraries.n,
-			      message, size);
+		err = compile(embedded_text, p->flags, p->n, &p->object, message, size);
 		if (!err)
-			cache_store(&cache, &p->object, p->targets, p->libraries.n);
+			cache_store(&cache, &p->object);
 	}
 	cache_close(&cache);
 	return err;
@@ -561,19 +550,16 @@ static int build(struct program *p, const struct settings *settings, char *messa
 /* --ebpf: what would be loaded. */
 static int print_program(const struct program *p)
 {
-	char use[COMPILE_USES_MAX][COMPILE_USE_SIZE];
-	size_t n = compile_uses(p->targets, p->libraries.n, use);
-
 	for (size_t i = 0; i < p->n; i++)
 		printf("// %s\n", p->flags[i]);
-	for (size_t i = 0; i < n; i++)
-		printf("// %s\n", use[i]);
-	for (size_t i = 0; i < p->libraries.n; i++)
-		for (int k = 0; k < p->targets[i].n_points; k++)
-			printf("// %s %s+%#llx %s\n", p->targets[i].point[k].program,
-			       p->targets[i].path,
-			       (unsigned long long)p->targets[i].point[k].offset,
-			       p->targets[i].point[k].is_return ? "return" : "entry");
+	for (size_t i = 0; i < p->libraries.n; i++) {
+		const struct library_file *f = &p->libraries.file[i];
+
+		for (int k = 0; k < f->n_points; k++)
+			printf("// %s %s+%#llx %s\n", f->point[k].program, f->path,
+			       (unsigned long long)f->point[k].offset,
+			       f->point[k].is_return ? "return" : "entry");
+	}
 	fputs(embedded_text, stdout);
 	return fflush(stdout) ? 1 : 0;
 }
@@ -614,13 +600,13 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 		}
 	}
 	for (size_t i = 0; i < p->libraries.n; i++) {
-		if (p->targets[i].n_points <= 0)
+		const struct library_file *f = &p->libraries.file[i];
+
+		if (f->n_points <= 0)
 			continue;
-		err = tracer_attach_points(run->tracer, p->targets[i].path, p->targets[i].point,
-					   (size_t)p->targets[i].n_points);
+		err = tracer_attach_points(run->tracer, f->path, f->point, (size_t)f->n_points);
 		if (err)
-			fprintf(stderr, "s3slower: cannot probe %s: %s\n", p->targets[i].path,
-				strerror(-err));
+			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f->path, strerror(-err));
 		probed += err == 0;
 	}
 	if (!(run->settings.modes & MODE_HTTP) && !probed) {
@@ -738,7 +724,6 @@ int main(int argc, char *argv[])
 	summary_free(run.summary);
 	inflight_free(run.inflight);
 	object_free(&program.object);
-	free(program.targets);
 	free(run.batch);
 	return status;
 }

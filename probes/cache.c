@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static void print_file(FILE *out, const char *path)
 }
 
 int cache_open(struct cache *c, const char *dir, const char *text, const char *const *flags,
-	       size_t n_flags, const struct compile_target *targets, size_t n_targets)
+	       size_t n_flags)
 {
 	struct utsname kernel;
 	FILE *out;
@@ -52,8 +53,6 @@ int cache_open(struct cache *c, const char *dir, const char *text, const char *c
 		return -ENOMEM;
 	fprintf(out, "%s %s %s %d\n", VERSION, kernel.release, kernel.version, get_nprocs_conf());
 	print_file(out, compile_library());
-	for (size_t i = 0; i < n_targets; i++)
-		print_file(out, targets[i].path);
 	for (size_t i = 0; i < n_flags; i++)
 		fprintf(out, "%s\n", flags[i]);
 	fputs(text, out);
@@ -101,8 +100,7 @@ static int open_dir(const struct cache *c, bool create)
 	return fd;
 }
 
-int cache_load(const struct cache *c, struct object *object, struct compile_target *targets,
-	       size_t n_targets)
+int cache_load(const struct cache *c, struct object *object)
 {
 	int dir = open_dir(c, false), fd, err = -ESTALE;
 	uint64_t size = 0;
@@ -118,7 +116,7 @@ int cache_load(const struct cache *c, struct object *object, struct compile_targ
 	if (key && is_ours(fd, S_IFREG) && object_read_all(fd, &size, sizeof(size)) == 0 &&
 	    size == c->key_size && object_read_all(fd, key, c->key_size) == 0 &&
 	    memcmp(key, c->key, c->key_size) == 0)
-		err = compile_read(object, targets, n_targets, fd);
+		err = object_read(object, fd);
 	free(key);
 	close(fd);
 	return err;
@@ -153,8 +151,7 @@ static void prune(int dir)
 	} while (n >= ENTRIES_MAX && unlinkat(dir, oldest, 0) == 0);
 }
 
-int cache_store(const struct cache *c, const struct object *object,
-		const struct compile_target *targets, size_t n_targets)
+int cache_store(const struct cache *c, const struct object *object)
 {
 	int dir = open_dir(c, true), fd, err;
 	uint64_t size = c->key_size;
@@ -174,7 +171,7 @@ int cache_store(const struct cache *c, const struct object *object,
 	if (!err)
 		err = object_write_all(fd, c->key, c->key_size);
 	if (!err)
-		err = compile_write(object, targets, n_targets, fd);
+		err = object_write(object, fd);
 	close(fd);
 	/* Whole or not at all. */
 	if (!err && renameat(dir, name, dir, strrchr(c->path, '/') + 1))

@@ -2,8 +2,8 @@
 /*
  * Compiled programs from one run to the next, so that all but the first start
  * in a few milliseconds. An entry is used only if everything that went into it
- * is the same to the byte - text, macros, kernel, compiler, probed files - and
- * if nobody but root can have written it.
+ * is the same to the byte - text, macros, kernel, compiler - and if nobody but
+ * root can have written it.
  */
 #ifndef S3SLOWER_CACHE_H
 #define S3SLOWER_CACHE_H
@@ -21,16 +21,14 @@ struct cache {
  * (dir empty, not root, out of memory): the cache then stays closed, and
  * loading and storing do nothing. */
 int cache_open(struct cache *cache, const char *dir, const char *text, const char *const *flags,
-	       size_t n_flags, const struct compile_target *targets, size_t n_targets);
+	       size_t n_flags);
 void cache_close(struct cache *cache);
 
 /* As compile(). 0, or -errno when the entry is not there or not to be trusted. */
-int cache_load(const struct cache *cache, struct object *object, struct compile_target *targets,
-	       size_t n_targets);
+int cache_load(const struct cache *cache, struct object *object);
 
 /* Keeps the result; a handful of entries stay, the oldest goes. 0 or -errno:
  * failing to keep it is no failure of the run. */
-int cache_store(const struct cache *cache, const struct object *object,
-		const struct compile_target *targets, size_t n_targets);
+int cache_store(const struct cache *cache, const struct object *object);
 
 #endif

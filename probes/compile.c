@@ -137,63 +137,33 @@ static int take_object(const struct libbcc *b, void *module, struct object *obje
 	return 0;
 }
 
-/* What the fork sends first; the object and the targets follow when err is 0. */
+/* What the fork sends first; the object follows when err is 0. */
 struct verdict {
 	int32_t err;
 };
 
-size_t compile_uses(const struct compile_target *targets, size_t n_targets,
-		    char use[COMPILE_USES_MAX][COMPILE_USE_SIZE])
-{
-	size_t n = 0;
-
-	for (size_t t = 0; t < n_targets; t++) {
-		for (int p = 0; p < targets[t].n_points; p++) {
-			char flag[COMPILE_USE_SIZE];
-			size_t i = 0;
-
-			snprintf(flag, sizeof(flag), "-DUSE_%s", targets[t].point[p].program);
-			while (i < n && strcmp(use[i], flag) != 0)
-				i++;
-			if (i == n && n < COMPILE_USES_MAX)
-				memcpy(use[n++], flag, sizeof(flag));
-		}
-	}
-	return n;
-}
-
 static int child(const char *text, const char *const *flags, size_t n_flags, const char *dir,
-		 struct compile_target *targets, size_t n_targets, int out)
+		 int out)
 {
 	struct verdict verdict = {0};
-	struct decoder *decoder;
 	struct object object;
 	struct libbcc bcc;
-	void *module = NULL;
+	void *module;
 
 	setenv("BCC_KERNEL_SOURCE", dir, 1);
 	verdict.err = libbcc_open(&bcc);
 	if (!verdict.err) {
-		char use[COMPILE_USES_MAX][COMPILE_USE_SIZE];
-		const char *all[COMPILE_FLAGS_MAX + COMPILE_USES_MAX];
-		size_t n = 0, n_use;
+		const char *all[COMPILE_FLAGS_MAX];
 
-		decoder = decoder_new(bcc.handle);
-		for (size_t i = 0; i < n_targets; i++)
-			targets[i].n_points =
-				probe_resolve(targets[i].library, targets[i].path, decoder,
-					      targets[i].point, PROBE_POINTS_MAX);
-		n_use = compile_uses(targets, n_targets, use);
-		for (; n < n_flags && n < COMPILE_FLAGS_MAX; n++)
-			all[n] = flags[n];
-		for (size_t i = 0; i < n_use; i++)
-			all[n++] = use[i];
-		module = bcc.bpf_module_create_c_from_string(text, 0, all, (int)n, true, NULL);
+		for (size_t i = 0; i < n_flags; i++)
+			all[i] = flags[i];
+		module =
+			bcc.bpf_module_create_c_from_string(text, 0, all, (int)n_flags, true, NULL);
 		verdict.err = module ? take_object(&bcc, module, &object) : -EINVAL;
 	}
 	if (write(out, &verdict, sizeof(verdict)) != sizeof(verdict) || verdict.err)
 		return 1;
-	return compile_write(&object, targets, n_targets, out) ? 1 : 0;
+	return object_write(&object, out) ? 1 : 0;
 }
 
 /* The first line of the compiler's output that says "error:", else the first. */
@@ -227,58 +197,25 @@ static int scratch_file(const char *dir)
 	return fd >= 0 ? fd : open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
-int compile_write(const struct object *object, const struct compile_target *targets,
-		  size_t n_targets, int fd)
-{
-	int err = object_write(object, fd);
-
-	for (size_t i = 0; !err && i < n_targets; i++) {
-		err = object_write_all(fd, &targets[i].n_points, sizeof(targets[i].n_points));
-		if (!err)
-			err = object_write_all(fd, targets[i].point, sizeof(targets[i].point));
-	}
-	return err;
-}
-
-int compile_read(struct object *object, struct compile_target *targets, size_t n_targets, int fd)
-{
-	int err = object_read(object, fd);
-
-	if (err)
-		return err;
-	for (size_t i = 0; !err && i < n_targets; i++) {
-		struct compile_target *t = &targets[i];
-
-		err = object_read_all(fd, &t->n_points, sizeof(t->n_points));
-		if (!err)
-			err = object_read_all(fd, t->point, sizeof(t->point));
-		if (!err && t->n_points > PROBE_POINTS_MAX)
-			err = -EBADMSG;
-		for (int k = 0; k < PROBE_POINTS_MAX; k++)
-			t->point[k].program[sizeof(t->point[k].program) - 1] = '\0';
-	}
-	if (err)
-		object_free(object);
-	return err;
-}
-
-static int receive(int fd, struct object *object, struct compile_target *targets, size_t n_targets)
+static int receive(int fd, struct object *object)
 {
 	struct verdict verdict;
 
 	if (object_read_all(fd, &verdict, sizeof(verdict)))
 		return -EINVAL; /* the fork died: its last words are in the log */
-	return verdict.err ? verdict.err : compile_read(object, targets, n_targets, fd);
+	return verdict.err ? verdict.err : object_read(object, fd);
 }
 
 int compile(const char *text, const char *const *flags, size_t n_flags, struct object *object,
-	    struct compile_target *targets, size_t n_targets, char *message, size_t size)
+	    char *message, size_t size)
 {
 	char dir[256];
 	int pipes[2], log, err, status;
 	pid_t pid;
 
 	message[0] = '\0';
+	if (n_flags > COMPILE_FLAGS_MAX)
+		return -E2BIG;
 	err = headers_write(dir, sizeof(dir));
 	if (err) {
 		snprintf(message, size, "cannot write to the temporary directory: %s; set TMPDIR",
@@ -296,13 +233,13 @@ int compile(const char *text, const char *const *flags, size_t n_flags, struct o
 		dup2(open("/dev/null", O_RDONLY), 0);
 		dup2(log, 1);
 		dup2(log, 2);
-		_exit(child(text, flags, n_flags, dir, targets, n_targets, pipes[1]));
+		_exit(child(text, flags, n_flags, dir, pipes[1]));
 	}
 	close(pipes[1]);
 	if (pid < 0) {
 		err = -errno;
 	} else {
-		err = receive(pipes[0], object, targets, n_targets);
+		err = receive(pipes[0], object);
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -117,3 +117,16 @@ int library_scan(struct library_list *list, const struct probe_library *library)
 	closedir(proc);
 	return 0;
 }
+
+void library_resolve(struct library_list *list)
+{
+	struct decoder *decoder = list->n ? decoder_new() : NULL;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct library_file *f = &list->file[i];
+
+		f->n_points =
+			probe_resolve(f->library, f->path, decoder, f->point, PROBE_POINTS_MAX);
+	}
+	decoder_free(decoder);
+}

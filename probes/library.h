@@ -16,6 +16,8 @@ struct library_file {
 	char path[512]; /* as this process can open it */
 	dev_t dev;
 	ino_t ino;
+	struct probe_point point[PROBE_POINTS_MAX];
+	int n_points; /* or -errno, once resolved */
 };
 
 struct library_list {
@@ -27,5 +29,8 @@ struct library_list {
 /* Fills list with the files of one kind of library. 0 or -errno; what a
  * process does not let us see is passed over. */
 int library_scan(struct library_list *list, const struct probe_library *library);
+
+/* Finds the probe points of every file. */
+void library_resolve(struct library_list *list);
 
 #endif

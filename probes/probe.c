@@ -2,61 +2,61 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "elf.h"
+#include "exchange.h"
+#include "site.h"
+
+/* What a function does with a connection, and the programs that watch it. */
+static const struct action {
+	const char *enter, *leave; /* leave NULL: entry only */
+} send = {"tls_send_enter", "tls_send_return"},
+  receive = {"tls_receive_enter", "tls_receive_return"}, end = {"tls_end", NULL};
 
 /*
- * Exported variants of one operation, each with the program for its entry: they
- * tell their result in different ways. Where all variants that a build has begin
- * by calling the same inner function, that function is probed instead: it sees
- * every call once, and it begins with an instruction that is cheap to probe.
+ * Exported variants of one operation, each with how it tells its result. Where
+ * all variants that a build has begin by calling the same inner function, that
+ * function is probed instead: it sees every call once, and it begins with an
+ * instruction that is cheap to probe. All take (connection, buffer, ...).
  */
 #define VARIANTS 2
 struct probe_row {
-	const char *symbol[VARIANTS];
-	const char *enter[VARIANTS];
-	const char *enter_inner; /* NULL: never look for an inner function */
-	const char *leave;	 /* NULL: entry only */
-	bool first_only;	 /* the first variant that is there calls the others */
+	const struct action *action;
+	struct {
+		const char *symbol;
+		uint8_t tells; /* TELLS_* */
+	} variant[VARIANTS];
+	uint8_t inner;	 /* TELLS_* of the inner function; 0: never look for one */
+	bool first_only; /* the first variant that is there calls the others */
 };
 
 /* SSL_read() and SSL_read_ex() of OpenSSL 1.1.1 and 3.x both call
  * ssl_read_internal(ssl, buf, size, &count); likewise for write. */
 static const struct probe_row openssl[] = {
-	{{"SSL_write", "SSL_write_ex"},
-	 {"tls_openssl_send", "tls_openssl_send_ex"},
-	 "tls_openssl_send_inner",
-	 "tls_send_return",
-	 false},
-	{{"SSL_read", "SSL_read_ex"},
-	 {"tls_openssl_receive", "tls_openssl_receive_ex"},
-	 "tls_openssl_receive_inner",
-	 "tls_receive_return",
-	 false},
-	{{"SSL_free"}, {"tls_openssl_end"}, NULL, NULL, false},
-	{{"SSL_shutdown"}, {"tls_openssl_end"}, NULL, NULL, false},
-	{{NULL}, {NULL}, NULL, NULL, false},
+	{&send, {{"SSL_write", TELLS_RETURN}, {"SSL_write_ex", TELLS_STORED}}, TELLS_INNER, false},
+	{&receive, {{"SSL_read", TELLS_RETURN}, {"SSL_read_ex", TELLS_STORED}}, TELLS_INNER, false},
+	{&end, {{"SSL_free", TELLS_RETURN}}, 0, false},
+	{&end, {{"SSL_shutdown", TELLS_RETURN}}, 0, false},
+	{NULL, {{NULL, 0}}, 0, false},
 };
 
 /* gnutls_record_send(session, data, size) is gnutls_record_send2() with two more
  * arguments, called through the exported symbol (since 3.6.3). */
 static const struct probe_row gnutls[] = {
-	{{"gnutls_record_send2", "gnutls_record_send"},
-	 {"tls_gnutls_send", "tls_gnutls_send"},
-	 NULL,
-	 "tls_send_return",
+	{&send,
+	 {{"gnutls_record_send2", TELLS_RETURN}, {"gnutls_record_send", TELLS_RETURN}},
+	 0,
 	 true},
-	{{"gnutls_record_recv"}, {"tls_gnutls_receive"}, NULL, "tls_receive_return", false},
-	{{"gnutls_deinit"}, {"tls_gnutls_end"}, NULL, NULL, false},
-	{{NULL}, {NULL}, NULL, NULL, false},
+	{&receive, {{"gnutls_record_recv", TELLS_RETURN}}, 0, false},
+	{&end, {{"gnutls_deinit", TELLS_RETURN}}, 0, false},
+	{NULL, {{NULL, 0}}, 0, false},
 };
 
 const struct probe_library probe_libraries[] = {
-	{"openssl", "libssl.so", openssl},
-	{"gnutls", "libgnutls.so", gnutls},
-	{NULL, NULL, NULL},
+	{"openssl", "libssl.so", LAYER_OPENSSL, openssl},
+	{"gnutls", "libgnutls.so", LAYER_GNUTLS, gnutls},
+	{NULL, NULL, 0, NULL},
 };
 
 struct point_list {
@@ -64,44 +64,53 @@ struct point_list {
 	size_t n, max;
 };
 
-static void add(struct point_list *list, uint64_t offset, bool is_return, const char *program)
+static void add(struct point_list *list, uint64_t offset, uint64_t site,
+		const struct action *action)
 {
-	if (!program || list->n == list->max)
-		return;
-	struct probe_point *p = &list->point[list->n++];
+	const char *const program[] = {action->enter, action->leave};
 
-	p->offset = offset;
-	p->is_return = is_return;
-	snprintf(p->program, sizeof(p->program), "%s", program);
+	for (int i = 0; i < 2; i++)
+		if (program[i] && list->n < list->max)
+			list->point[list->n++] = (struct probe_point){
+				.offset = offset,
+				.site = site,
+				.program = program[i],
+				.is_return = i == 1,
+			};
 }
 
-/* The function that every variant calls first, or 0. */
+/* The function that every variant calls first with its own first two arguments,
+ * or 0. */
 static uint64_t inner_function(const struct probe_row *row, const struct elf_function *function,
 			       const char *path, struct decoder *decoder)
 {
-	uint64_t common = 0, target;
+	uint64_t common = 0;
 	uint8_t code[256];
+	long got;
 
-	if (!decoder || !row->enter_inner)
+	if (!decoder || !row->inner)
 		return 0;
 	for (int v = 0; v < VARIANTS; v++) {
 		size_t n = function[v].size < sizeof(code) ? function[v].size : sizeof(code);
-		long got;
+		struct decode_call call;
 
 		if (!function[v].offset)
 			return 0; /* one variant alone proves nothing */
 		got = elf_code(path, function[v].offset, code, n);
 		if (got <= 0 ||
-		    decode_first_call(decoder, code, (size_t)got, function[v].offset, &target))
+		    decode_first_call(decoder, code, (size_t)got, function[v].offset, &call) ||
+		    call.arg[0] != SITE_ARG1 || call.arg[1] != SITE_ARG2 ||
+		    (common && common != call.target))
 			return 0;
-		if (common && common != target)
-			return 0;
-		common = target;
+		common = call.target;
 	}
-	long got = elf_code(path, common, code, 16);
-	if (got <= 0 || !decode_emulated(decoder, code, (size_t)got))
-		return 0;
-	return common;
+	got = elf_code(path, common, code, 16);
+	return got > 0 && decode_emulated(decoder, code, (size_t)got) ? common : 0;
+}
+
+static uint64_t site(const struct probe_library *library, uint8_t tells)
+{
+	return SITE(library->layer, tells, SITE_ARG1, SITE_ARG2, SITE_ARG4);
 }
 
 int probe_resolve(const struct probe_library *library, const char *path, struct decoder *decoder,
@@ -109,15 +118,15 @@ int probe_resolve(const struct probe_library *library, const char *path, struct 
 {
 	struct point_list list = {out, 0, max};
 
-	for (const struct probe_row *row = library->rows; row->symbol[0]; row++) {
+	for (const struct probe_row *row = library->rows; row->action; row++) {
 		struct elf_function function[VARIANTS];
 		const char *names[VARIANTS];
 		size_t n = 0;
 		uint64_t inner;
 		int found;
 
-		while (n < VARIANTS && row->symbol[n]) {
-			names[n] = row->symbol[n];
+		while (n < VARIANTS && row->variant[n].symbol) {
+			names[n] = row->variant[n].symbol;
 			n++;
 		}
 		memset(function, 0, sizeof(function));
@@ -126,15 +135,14 @@ int probe_resolve(const struct probe_library *library, const char *path, struct 
 			return found;
 		inner = inner_function(row, function, path, decoder);
 		if (inner) {
-			add(&list, inner, false, row->enter_inner);
-			add(&list, inner, true, row->leave);
+			add(&list, inner, site(library, row->inner), row->action);
 			continue;
 		}
 		for (size_t v = 0; v < n; v++) {
 			if (!function[v].offset)
 				continue;
-			add(&list, function[v].offset, false, row->enter[v]);
-			add(&list, function[v].offset, true, row->leave);
+			add(&list, function[v].offset, site(library, row->variant[v].tells),
+			    row->action);
 			if (row->first_only)
 				break;
 		}

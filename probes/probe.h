@@ -15,8 +15,9 @@
 /* One planted probe: a program at an offset of a file. */
 struct probe_point {
 	uint64_t offset;
-	uint32_t is_return;
-	char program[32];
+	uint64_t site; /* what the program has to know of the function: site.h */
+	const char *program;
+	bool is_return;
 };
 
 #define PROBE_POINTS_MAX 24
@@ -25,6 +26,7 @@ struct probe_point {
 struct probe_library {
 	const char *name; /* "openssl", as in --mode and via */
 	const char *file; /* a file name begins so: "libssl.so" */
+	uint32_t layer;	  /* LAYER_* of exchange.h */
 	const struct probe_row *rows;
 };
 

@@ -5,6 +5,7 @@
  * that no chosen probe needs.
  */
 #include "exchange.h"
+#include "site.h"
 #include "kernel.bpf.h"
 #include "exchange.bpf.h"
 
@@ -12,15 +13,14 @@
 struct tls_call {
 	u64 conn; /* 0: none */
 	u64 buf;
-	u64 out; /* user address of the count, for the variants that return it so */
+	u64 out;  /* user address of the count, for the variants that return it so */
+	u64 site; /* the function: SITE_* */
 	u64 entered;
 	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
 	u64 sent;  /* ciphertext that the system calls inside got rid of */
 	s32 fd;	   /* learnt from them, too */
 	u16 depth; /* nested calls of the same direction */
-	u8 ended;  /* a read inside met the end of the connection: ENDED_* */
-	u8 tells;  /* how the function tells its result: TELLS_* */
-	u32 layer; /* whose object conn is */
+	u16 ended; /* a read inside met the end of the connection: ENDED_* */
 };
 
 #define ENDED_EOF 1
@@ -86,21 +86,50 @@ static __always_inline struct thread *thread_get(u32 tid)
 /* --- TLS libraries ------------------------------------------------------- */
 #ifdef WITH_TLS
 
-/* How a function tells its result. */
-#define TELLS_RETURN 0 /* returns the count; 0 is the end of the stream, less an error */
-#define TELLS_STORED 1 /* stores the count and returns 1; 0 is anything else */
-#define TELLS_INNER 2  /* stores the count and returns 1; 0 and less as TELLS_RETURN */
-
-static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction, u32 layer, u8 tells)
+/* The number that the tracer writes here: see site.h. */
+static __always_inline u64 this_site(void)
 {
-	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx);
+	u64 site;
+
+	asm volatile("%0 = 0x2152574f4c533353 ll" : "=r"(site));
+	return site;
+}
+
+/* An argument by its register's index. The site is a constant to the verifier:
+ * of all this it keeps the one way that is needed. */
+static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
+{
+	u64 arg[4] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),
+		      PT_REGS_PARM4(ctx)};
+	u64 value = 0;
+
+	/* Or the compiler works out an address first: the verifier wants it constant. */
+	KEEP(arg[0]);
+	KEEP(arg[1]);
+	KEEP(arg[2]);
+	KEEP(arg[3]);
+	if (slot == SITE_ARG1)
+		return arg[0];
+	if (slot == SITE_ARG2)
+		return arg[1];
+	if (slot == SITE_ARG3)
+		return arg[2];
+	if (slot == SITE_ARG4)
+		return arg[3];
+	read_kernel(&value, sizeof(value), (void *)((u64)ctx + slot * sizeof(u64)));
+	return value;
+}
+
+static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
+{
+	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx), site = this_site();
 	struct exchange_key key = {};
 	struct tls_call *c;
 	struct thread *t;
 
-	key.conn = PT_REGS_PARM1(ctx);
+	key.conn = argument(ctx, SITE_CONN(site));
 	key.tgid = id >> 32;
-	key.layer = layer;
+	key.layer = SITE_LAYER(site);
 	/* A thread of another name may read the answer to a request that is wanted. */
 	if (!process_wanted(key.tgid) && !exchanges.lookup(&key))
 		return 0;
@@ -113,28 +142,28 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction, u32 lay
 		return 0;
 	}
 	c->conn = key.conn;
-	c->buf = PT_REGS_PARM2(ctx);
-	c->out = PT_REGS_PARM4(ctx);
+	c->buf = argument(ctx, SITE_BUF(site));
+	c->out = argument(ctx, SITE_OUT(site));
+	c->site = site;
 	c->entered = bpf_ktime_get_ns();
 	c->sp = sp;
 	c->sent = 0;
 	c->fd = -1;
 	c->depth = 0;
 	c->ended = 0;
-	c->tells = tells;
-	c->layer = layer;
 	return 0;
 }
 
 /* How many bytes the call was about; 0 or less as the function tells it. */
 static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c)
 {
+	u32 tells = SITE_TELLS(c->site);
 	s32 ret = PT_REGS_RC(ctx);
 	u64 n = 0;
 
 	if (ret <= 0)
-		return ret == 0 && c->tells == TELLS_STORED ? -1 : ret;
-	if (c->tells == TELLS_RETURN)
+		return ret == 0 && tells == TELLS_STORED ? -1 : ret;
+	if (tells == TELLS_RETURN)
 		return ret;
 	if (read_user(&n, sizeof(n), (void *)c->out)) {
 		count(COUNT_FAULT);
@@ -180,7 +209,7 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 	}
 	key.conn = c->conn;
 	key.tgid = id >> 32;
-	key.layer = c->layer;
+	key.layer = SITE_LAYER(c->site);
 	c->conn = 0;
 	n = tls_result(ctx, c);
 	bytes_plain(&b, c->buf, n);
@@ -206,102 +235,38 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 	return 0;
 }
 
-static __always_inline int tls_end(struct pt_regs *ctx, u32 layer)
+int tls_send_enter(struct pt_regs *ctx)
 {
-	struct exchange_key key = {};
-
-	key.conn = PT_REGS_PARM1(ctx);
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
-	key.layer = layer;
-	exchange_end(ctx, &key);
-	return 0;
+	return tls_enter(ctx, TLS_SEND);
 }
 
-/* Entries, one for each way of telling the result; returns serve them all. */
-#ifdef USE_tls_openssl_send
-int tls_openssl_send(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_SEND, LAYER_OPENSSL, TELLS_RETURN);
-}
-#endif
-
-#ifdef USE_tls_openssl_send_ex
-int tls_openssl_send_ex(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_SEND, LAYER_OPENSSL, TELLS_STORED);
-}
-#endif
-
-#ifdef USE_tls_openssl_send_inner
-int tls_openssl_send_inner(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_SEND, LAYER_OPENSSL, TELLS_INNER);
-}
-#endif
-
-#ifdef USE_tls_openssl_receive
-int tls_openssl_receive(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_RECEIVE, LAYER_OPENSSL, TELLS_RETURN);
-}
-#endif
-
-#ifdef USE_tls_openssl_receive_ex
-int tls_openssl_receive_ex(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_RECEIVE, LAYER_OPENSSL, TELLS_STORED);
-}
-#endif
-
-#ifdef USE_tls_openssl_receive_inner
-int tls_openssl_receive_inner(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_RECEIVE, LAYER_OPENSSL, TELLS_INNER);
-}
-#endif
-
-#ifdef USE_tls_gnutls_send
-int tls_gnutls_send(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_SEND, LAYER_GNUTLS, TELLS_RETURN);
-}
-#endif
-
-#ifdef USE_tls_gnutls_receive
-int tls_gnutls_receive(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_RECEIVE, LAYER_GNUTLS, TELLS_RETURN);
-}
-#endif
-
-#ifdef USE_tls_send_return
 int tls_send_return(struct pt_regs *ctx)
 {
 	return tls_return(ctx, TLS_SEND);
 }
-#endif
 
-#ifdef USE_tls_receive_return
+int tls_receive_enter(struct pt_regs *ctx)
+{
+	return tls_enter(ctx, TLS_RECEIVE);
+}
+
 int tls_receive_return(struct pt_regs *ctx)
 {
 	return tls_return(ctx, TLS_RECEIVE);
 }
-#endif
 
 /* The object is freed, shut down or used for another connection. */
-#ifdef USE_tls_openssl_end
-int tls_openssl_end(struct pt_regs *ctx)
+int tls_end(struct pt_regs *ctx)
 {
-	return tls_end(ctx, LAYER_OPENSSL);
-}
-#endif
+	u64 site = this_site();
+	struct exchange_key key = {};
 
-#ifdef USE_tls_gnutls_end
-int tls_gnutls_end(struct pt_regs *ctx)
-{
-	return tls_end(ctx, LAYER_GNUTLS);
+	key.conn = argument(ctx, SITE_CONN(site));
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.layer = SITE_LAYER(site);
+	exchange_end(ctx, &key);
+	return 0;
 }
-#endif
 #endif
 
 /* --- sockets ------------------------------------------------------------- */

@@ -15,16 +15,27 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "site.h"
+
 #define FDS_MAX 256
+#define INSTANCES_MAX 64
 
 /* Not in the headers of Debian 12: linux/bpf.h of 6.6. */
 #define TYPE_UPROBE_MULTI 48
 #define FLAG_UPROBE_MULTI_RETURN 1
 
+/* A program as it was loaded for one kind of site. */
+struct instance {
+	int program; /* index in the object */
+	uint64_t site;
+	int fd;
+};
+
 struct tracer {
-	struct object object; /* the code is not kept */
+	const struct object *object;
 	int map[OBJECT_MAPS];
-	int program[OBJECT_PROGRAMS];
+	struct instance instance[INSTANCES_MAX];
+	size_t n_instances;
 	bool multi; /* uprobe links instead of perf events */
 	int attached[FDS_MAX];
 	size_t n_attached;
@@ -57,33 +68,55 @@ static const struct program_kind *kind_of(const char *name)
 	return NULL;
 }
 
-static int load_program(struct tracer *t, const struct object *o, size_t i, bool multi)
+/* Puts our descriptors in the place of map numbers, and the site in its own. */
+static void specialise(const struct tracer *t, struct bpf_insn *code, size_t n, uint64_t site)
 {
-	const struct object_program *p = &o->program[i];
-	const struct program_kind *kind = kind_of(p->name);
+	for (size_t k = 0; k + 1 < n; k++) {
+		if (code[k].code != (BPF_LD | BPF_IMM | BPF_DW))
+			continue;
+		if (code[k].src_reg == BPF_PSEUDO_MAP_FD) {
+			code[k].imm = t->map[code[k].imm];
+		} else if (code[k].imm == (int32_t)(uint32_t)SITE_UNKNOWN &&
+			   code[k + 1].imm == (int32_t)(SITE_UNKNOWN >> 32)) {
+			code[k].imm = (int32_t)(uint32_t)site;
+			code[k + 1].imm = (int32_t)(site >> 32);
+		}
+		k++;
+	}
+}
+
+/* The program's descriptor, loaded at its first use for such a site; or -errno. */
+static int program_fd(struct tracer *t, const char *name, uint64_t site)
+{
+	const struct program_kind *kind = kind_of(name);
+	int i = object_find_program(t->object, name);
+	const struct object_program *p;
 	struct bpf_insn *code;
 	int fd;
 
+	if (i < 0)
+		return i;
+	for (size_t k = 0; k < t->n_instances; k++)
+		if (t->instance[k].program == i && t->instance[k].site == site)
+			return t->instance[k].fd;
 	if (!kind)
 		return -EINVAL;
+	if (t->n_instances == INSTANCES_MAX)
+		return -E2BIG;
+	p = &t->object->program[i];
 	code = malloc(p->size);
 	if (!code)
 		return -ENOMEM;
-	memcpy(code, o->code + p->offset, p->size);
-	for (size_t k = 0; k < p->size / sizeof(*code); k++) {
-		if (code[k].code != (BPF_LD | BPF_IMM | BPF_DW))
-			continue;
-		if (code[k].src_reg == BPF_PSEUDO_MAP_FD)
-			code[k].imm = t->map[code[k].imm];
-		k++;
-	}
+	memcpy(code, t->object->code + p->offset, p->size);
+	specialise(t, code, p->size / sizeof(*code), site);
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
-	if (kind->uprobe && multi)
+	if (kind->uprobe && t->multi)
 		opts.expected_attach_type = TYPE_UPROBE_MULTI;
 	fd = bpf_prog_load(kind->type, p->name, "GPL", code, p->size / sizeof(*code), &opts);
 	free(code);
-	t->program[i] = fd;
-	return fd < 0 ? fd : 0;
+	if (fd >= 0)
+		t->instance[t->n_instances++] = (struct instance){i, site, fd};
+	return fd;
 }
 
 static int multi_link(int program, const char *path, const struct probe_point *point)
@@ -162,7 +195,7 @@ static int open_buffer(struct tracer *t, unsigned pages)
 		 * program more than everything else here. */
 		.wakeup_events = 64,
 	};
-	int map = object_find_map(&t->object, "events");
+	int map = object_find_map(t->object, "events");
 
 	if (map < 0)
 		return map;
@@ -172,7 +205,7 @@ static int open_buffer(struct tracer *t, unsigned pages)
 
 static int map_fd(const struct tracer *t, const char *name)
 {
-	int i = object_find_map(&t->object, name);
+	int i = object_find_map(t->object, name);
 
 	return i < 0 ? i : t->map[i];
 }
@@ -210,12 +243,9 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	}
 	libbpf_set_print(quiet);
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* for kernels before 5.11; elsewhere not needed */
-	t->object = *o;
-	t->object.code = NULL;
+	t->object = o;
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		t->map[i] = -1;
-	for (int i = 0; i < OBJECT_PROGRAMS; i++)
-		t->program[i] = -1;
 	t->n_cpus = libbpf_num_possible_cpus();
 	err = create_maps(t, o);
 	if (err) {
@@ -235,8 +265,10 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->tree = map_fd(t, "tree");
 	t->multi = have_multi();
 	for (uint32_t i = 0; i < o->n_programs; i++) {
-		err = load_program(t, o, i, t->multi);
-		if (err) {
+		if (kind_of(o->program[i].name) && kind_of(o->program[i].name)->uprobe)
+			continue; /* loaded for the sites that there are */
+		err = program_fd(t, o->program[i].name, 0);
+		if (err < 0) {
 			snprintf(message, size, "the kernel refuses the program %s: %s",
 				 o->program[i].name, strerror(-err));
 			goto fail;
@@ -287,9 +319,8 @@ void tracer_free(struct tracer *t)
 		return;
 	detach(t);
 	perf_buffer__free(t->buffer);
-	for (int i = 0; i < OBJECT_PROGRAMS; i++)
-		if (t->program[i] >= 0)
-			close(t->program[i]);
+	for (size_t i = 0; i < t->n_instances; i++)
+		close(t->instance[i].fd);
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		if (t->map[i] >= 0)
 			close(t->map[i]);
@@ -306,13 +337,6 @@ static int keep(struct tracer *t, int fd)
 	}
 	t->attached[t->n_attached++] = fd;
 	return 0;
-}
-
-static int program_fd(const struct tracer *t, const char *name)
-{
-	int i = object_find_program(&t->object, name);
-
-	return i < 0 ? i : t->program[i];
 }
 
 /* A number from a sysfs file ("9", or "config:0" for a bit). */
@@ -375,9 +399,9 @@ int tracer_attach_points(struct tracer *t, const char *path, const struct probe_
 		for (size_t i = 0; i < n; i++) {
 			int program, err;
 
-			if ((int)points[i].is_return != returns)
+			if (points[i].is_return != (returns == 1))
 				continue;
-			program = program_fd(t, points[i].program);
+			program = program_fd(t, points[i].program, points[i].site);
 			if (program < 0)
 				return program;
 			err = keep(t, t->multi ? multi_link(program, path, &points[i])
@@ -391,7 +415,7 @@ int tracer_attach_points(struct tracer *t, const char *path, const struct probe_
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
 {
-	int program = program_fd(t, name), fd;
+	int program = program_fd(t, name, 0), fd;
 
 	if (program < 0)
 		return program;
@@ -402,7 +426,7 @@ int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint
 int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = id};
-	int program = program_fd(t, name);
+	int program = program_fd(t, name, 0);
 
 	return program < 0 ? program : keep(t, perf_attach(&attr, program));
 }

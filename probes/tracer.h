@@ -17,8 +17,9 @@
 
 struct tracer;
 
-/* Creates the maps and loads the programs. NULL on failure, with one sentence
- * in message. object may be freed afterwards. */
+/* Creates the maps and loads the programs; those on functions are loaded when
+ * they are attached, once for each kind of site. NULL on failure, with one
+ * sentence in message. Borrows object until tracer_free(). */
 struct tracer *tracer_load(const struct object *object, unsigned perf_pages, char *message,
 			   size_t size);
 /* Detaches and frees everything. */
