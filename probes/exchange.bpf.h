@@ -396,17 +396,29 @@ static __always_inline int finish(struct exchange *e, u64 now)
 	return (e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until);
 }
 
-static __always_inline void exchange_end(void *ctx, struct exchange_key *key)
+/* A call that moved bytes on a connection, or ended it. */
+struct moved {
+	void *ctx;
+	struct exchange_key *key;
+	const struct bytes *b; /* not for an end */
+	u64 entered;	       /* when the call was entered, 0 if not seen */
+	u64 polled; /* receive: how long this thread has spent waiting in poll and its like, ever */
+	s32 fd;	    /* the descriptor under a TLS object, -1 if not seen */
+	u32 flags;  /* EXCHANGE_* to add to the record's */
+};
+
+/* The connection is gone. */
+static __always_inline void take_close(const struct moved *m)
 {
-	struct exchange_slot *slot = exchanges.lookup(key);
+	struct exchange_slot *slot = exchanges.lookup(m->key);
 	u64 now;
 
 	if (!slot)
 		return;
 	now = bpf_ktime_get_ns();
 	if (finish(&slot->exchange, now))
-		emit(ctx, &slot->exchange, now);
-	exchanges.delete(key);
+		emit(m->ctx, &slot->exchange, now);
+	exchanges.delete(m->key);
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
@@ -501,14 +513,14 @@ static __always_inline u64 final_follows(const struct exchange *e)
 	return found;
 }
 
-/* Bytes that a send took. entered: when the call was entered, 0 if not seen.
- * fd: the descriptor under a TLS object, -1 if not seen. */
-static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
-					  const struct bytes *b, u64 entered, s32 fd, u32 flags)
+/* Bytes that a send took. */
+static __always_inline void take_send(const struct moved *m)
 {
+	struct exchange_key *key = m->key;
+	const struct bytes *b = m->b;
 	struct exchange_slot *slot = exchanges.lookup(key);
 	struct exchange *e = slot ? &slot->exchange : 0;
-	u64 now, word;
+	u64 now, word, entered = m->entered;
 	u32 before;
 
 	now = bpf_ktime_get_ns();
@@ -516,11 +528,11 @@ static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
 		word = first_bytes(b);
 		if (begins_request(word, b->n) &&
 		    (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)) || final_follows(e)))
-			e = exchange_begin(ctx, key, word, now, entered);
+			e = exchange_begin(m->ctx, key, word, now, entered);
 		if (!e || (e->flags & EXCHANGE_ENDED))
 			return;
 	}
-	e->flags |= flags;
+	e->flags |= m->flags;
 	if (e->t_head && !e->t_body)
 		e->t_body = entered ? entered : now;
 	before = e->req_len;
@@ -530,8 +542,8 @@ static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
 	e->sent += b->n;
 	e->t_sent = now;
 	e->changes += 1;
-	if (fd >= 0 && e->fd < 0)
-		e->fd = fd;
+	if (m->fd >= 0 && e->fd < 0)
+		e->fd = m->fd;
 	if (!(e->flags & EXCHANGE_HEAD_DONE) &&
 	    ends_head(b, e->req, e->sent == e->req_len ? e->req_len : 0, EXCHANGE_REQ_CAP - 1)) {
 		e->flags |= EXCHANGE_HEAD_DONE;
@@ -578,9 +590,9 @@ static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now,
 	return gap > polled ? gap - polled : 0;
 }
 
-static __always_inline void take_answer(struct exchange *e, const struct bytes *b, u64 now,
-					u64 entered, u64 polled, s32 fd, u32 flags)
+static __always_inline void take_answer(struct exchange *e, const struct moved *m, u64 now)
 {
+	const struct bytes *b = m->b;
 	u32 status, tid = bpf_get_current_pid_tgid();
 	int fresh;
 
@@ -601,19 +613,19 @@ static __always_inline void take_answer(struct exchange *e, const struct bytes *
 		e->t_first = now;
 		e->flags &= ~(EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE);
 	} else {
-		e->stall_ns += stall(e, entered, now, tid, polled);
+		e->stall_ns += stall(e, m->entered, now, tid, m->polled);
 	}
 	e->flags &= ~EXCHANGE_DRAINED;
-	e->flags |= flags;
+	e->flags |= m->flags;
 	append_response(e, b);
 	append_tail(e, b);
 	e->received += b->n;
 	e->t_last = now;
 	e->reader = tid;
-	e->poll_mark = polled;
+	e->poll_mark = m->polled;
 	e->changes += 1;
-	if (fd >= 0 && e->fd < 0)
-		e->fd = fd;
+	if (m->fd >= 0 && e->fd < 0)
+		e->fd = m->fd;
 	if (!(e->flags & EXCHANGE_FINAL)) {
 		status = status_at(e, 0);
 		if (status >= 100 && status < 200) {
@@ -645,13 +657,10 @@ static __always_inline void take_end(struct exchange *e, u32 flags)
 }
 
 /* Bytes that a read gave (b->n > 0); or none, because the stream ended or, with
- * EXCHANGE_FAILED in flags, because it failed for good. polled: how long this
- * thread has spent waiting in poll and its like, ever. */
-static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
-					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
-					     u32 flags)
+ * EXCHANGE_FAILED in flags, because it failed for good. */
+static __always_inline void take_receive(const struct moved *m)
 {
-	struct exchange_slot *slot = exchanges.lookup(key);
+	struct exchange_slot *slot = exchanges.lookup(m->key);
 	struct exchange *e;
 	u64 now;
 	int say;
@@ -660,16 +669,16 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 		return;
 	e = &slot->exchange;
 	now = bpf_ktime_get_ns();
-	if (b->n) {
-		take_answer(e, b, now, entered, polled, fd, flags);
+	if (m->b->n) {
+		take_answer(e, m, now);
 		say = e->reports == 0 && answered(e) && wanted(e, now);
 	} else {
-		take_end(e, flags);
+		take_end(e, m->flags);
 		say = !answered(e) && finish(e, now);
 	}
 	/* In one place, whatever happened: it is much code. */
 	if (say)
-		emit(ctx, e, now);
+		emit(m->ctx, e, now);
 }
 
 /* A read that found nothing: the socket was empty when it returned. */
@@ -679,6 +688,45 @@ static __always_inline void exchange_drained(struct exchange_key *key)
 
 	if (slot)
 		slot->exchange.flags |= EXCHANGE_DRAINED;
+}
+
+/*
+ * What the programs call. Each of the three is compiled once, as a function of
+ * its own, which the tracer links to its callers (linked.h): half of the time
+ * until tracing begins is the compiler's, and that goes by the amount of code.
+ */
+#ifdef HOST_BUILD
+#define call_send take_send
+#define call_receive take_receive
+#define call_close take_close
+#else
+static int (*call_send)(const struct moved *m) = (void *)LINKED_SEND;
+static int (*call_receive)(const struct moved *m) = (void *)LINKED_RECEIVE;
+static int (*call_close)(const struct moved *m) = (void *)LINKED_CLOSE;
+#endif
+
+static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
+					  const struct bytes *b, u64 entered, s32 fd, u32 flags)
+{
+	struct moved m = {ctx, key, b, entered, 0, fd, flags};
+
+	call_send(&m);
+}
+
+static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
+					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
+					     u32 flags)
+{
+	struct moved m = {ctx, key, b, entered, polled, fd, flags};
+
+	call_receive(&m);
+}
+
+static __always_inline void exchange_end(void *ctx, struct exchange_key *key)
+{
+	struct moved m = {.ctx = ctx, .key = key};
+
+	call_close(&m);
 }
 
 #endif

@@ -6,8 +6,29 @@
  */
 #include "exchange.h"
 #include "site.h"
+#include "linked.h"
 #include "kernel.bpf.h"
 #include "exchange.bpf.h"
+
+/* --- what the programs share: linked.h ----------------------------------- */
+
+int linked_send(void *moved)
+{
+	take_send(moved);
+	return 0;
+}
+
+int linked_receive(void *moved)
+{
+	take_receive(moved);
+	return 0;
+}
+
+int linked_close(void *moved)
+{
+	take_close(moved);
+	return 0;
+}
 
 /* A TLS call under way. "send" and "receive" can nest in one another (Node.js). */
 struct tls_call {

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "site.h"
+#include "link.h"
 
 #define FDS_MAX 256
 #define INSTANCES_MAX 64
@@ -68,34 +68,19 @@ static const struct program_kind *kind_of(const char *name)
 	return NULL;
 }
 
-/* Puts our descriptors in the place of map numbers, and the site in its own. */
-static void specialise(const struct tracer *t, struct bpf_insn *code, size_t n, uint64_t site)
-{
-	for (size_t k = 0; k + 1 < n; k++) {
-		if (code[k].code != (BPF_LD | BPF_IMM | BPF_DW))
-			continue;
-		if (code[k].src_reg == BPF_PSEUDO_MAP_FD) {
-			code[k].imm = t->map[code[k].imm];
-		} else if (code[k].imm == (int32_t)(uint32_t)SITE_UNKNOWN &&
-			   code[k + 1].imm == (int32_t)(SITE_UNKNOWN >> 32)) {
-			code[k].imm = (int32_t)(uint32_t)site;
-			code[k + 1].imm = (int32_t)(site >> 32);
-		}
-		k++;
-	}
-}
-
 /* The program's descriptor, loaded at its first use for such a site; or -errno. */
 static int program_fd(struct tracer *t, const char *name, uint64_t site)
 {
 	const struct program_kind *kind = kind_of(name);
 	int i = object_find_program(t->object, name);
-	const struct object_program *p;
 	struct bpf_insn *code;
+	long n;
 	int fd;
 
 	if (i < 0)
 		return i;
+	if (!link_has_site(t->object, (size_t)i))
+		site = 0;
 	for (size_t k = 0; k < t->n_instances; k++)
 		if (t->instance[k].program == i && t->instance[k].site == site)
 			return t->instance[k].fd;
@@ -103,16 +88,13 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 		return -EINVAL;
 	if (t->n_instances == INSTANCES_MAX)
 		return -E2BIG;
-	p = &t->object->program[i];
-	code = malloc(p->size);
-	if (!code)
-		return -ENOMEM;
-	memcpy(code, t->object->code + p->offset, p->size);
-	specialise(t, code, p->size / sizeof(*code), site);
+	n = link_program(t->object, (size_t)i, t->map, site, &code);
+	if (n < 0)
+		return (int)n;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	if (kind->uprobe && t->multi)
 		opts.expected_attach_type = TYPE_UPROBE_MULTI;
-	fd = bpf_prog_load(kind->type, p->name, "GPL", code, p->size / sizeof(*code), &opts);
+	fd = bpf_prog_load(kind->type, name, "GPL", code, (size_t)n, &opts);
 	free(code);
 	if (fd >= 0)
 		t->instance[t->n_instances++] = (struct instance){i, site, fd};
@@ -265,8 +247,11 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->tree = map_fd(t, "tree");
 	t->multi = have_multi();
 	for (uint32_t i = 0; i < o->n_programs; i++) {
-		if (kind_of(o->program[i].name) && kind_of(o->program[i].name)->uprobe)
-			continue; /* loaded for the sites that there are */
+		const struct program_kind *kind = kind_of(o->program[i].name);
+
+		/* Those on functions are loaded for the sites that there are. */
+		if ((kind && kind->uprobe) || link_is_function(o->program[i].name))
+			continue;
 		err = program_fd(t, o->program[i].name, 0);
 		if (err < 0) {
 			snprintf(message, size, "the kernel refuses the program %s: %s",

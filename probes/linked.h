@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions that several programs call. libbcc knows programs and what is inlined
+ * into them, nothing between; so a program calls such a function as if it were a
+ * helper of the kernel with one of these numbers, and the tracer puts the function
+ * behind the program's code and turns the call into one to there.
+ */
+#ifndef S3SLOWER_LINKED_H
+#define S3SLOWER_LINKED_H
+
+#define LINKED_FIRST 0x53330001
+#define LINKED_SEND 0x53330001
+#define LINKED_RECEIVE 0x53330002
+#define LINKED_CLOSE 0x53330003
+
+/* Their names, in this order. */
+#define LINKED_NAMES                                                                               \
+	{                                                                                          \
+		"linked_send", "linked_receive", "linked_close"                                    \
+	}
+
+#endif
