@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,6 +44,7 @@
 #define INFLIGHT_MAX 4096 /* exchanges whose end we wait for */
 #define BATCH_MAX 4096	  /* events sorted together */
 #define DYING_MAX 256	  /* processes whose exit we wait for */
+#define PRIORITY (-10)	  /* our nice value while tracing */
 #define PIPELINED_MAX 8	  /* rows of one exchange */
 
 struct dying {
@@ -672,6 +674,9 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	if (command &&
 	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
 		return fail("cannot start the command");
+	/* Where the traced programs take every CPU, what we read too late is lost; what
+	 * we need is bounded by what they send. */
+	setpriority(PRIO_PROCESS, 0, PRIORITY);
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
 	status = loop(run, signals, command);
 	note_lost(run);

@@ -9,11 +9,12 @@ tracer adds to a call shows in the throughput, and what its process uses is told
 With many connections all of them compete for all CPUs. No network hides anything, so this is the
 worst case; a real request takes milliseconds.
 
-The columns run in turns, A B C D A B C D ..., each tracer started and stopped in every round, so
-that a machine that is busy for a while is busy for all. "kept" is the median, over the rounds, of a
-round's number divided by the untraced number of the same round; "of best" is the best round divided
-by the best untraced one: where the two differ much, the machine was busy. All raw numbers are
-printed.
+The columns run in turns, A B C D A B C D ..., each tracer started and stopped in every round. Hosts
+like this one change their speed by two within seconds, so an untraced load runs right before and
+right after each tracer's first one, and "kept" is the median, over the rounds, of the traced rate
+divided by the mean of these two neighbours; a peer is compared by what it kept of its own. "of best"
+is the best round divided by the best untraced one: where the two differ much, the machine was busy.
+All raw numbers are printed.
 Absolute numbers say more about the machine than about the tracer; only ratios are compared with
 targets, and a missed target is printed, not failed: the exit status is 1 only when something could
 not be measured at all.
@@ -52,8 +53,9 @@ BIN = ROOT / "build" / "bench"
 S3SLOWER = ROOT / "s3slower"
 QUICK = os.environ.get("BENCH_QUICK", "") not in ("", "0")
 
-ROUNDS = 3 if QUICK else 5
-LOAD_S = 0.35 if QUICK else 1.2
+ROUNDS = 3 if QUICK else 11  # of the load that is judged
+TURNS = 2 if QUICK else 3     # of the others
+LOAD_S = 0.35 if QUICK else 0.6
 BYSTANDER_S = 0.1 if QUICK else 0.3
 STARTS = 3 if QUICK else 7
 EXACT = 4000 if QUICK else 20000  # requests of the run whose rows are counted
@@ -430,6 +432,11 @@ def of_best(values, base):
     return best / of if best and of else None
 
 
+def bases(results, column, key):
+    """What to divide a column's numbers by: its own untraced neighbours, or the round's."""
+    return results[column.name].get(key + " beside") or results["untraced"][key]
+
+
 def ratios(values, base):
     return [v / b if v is not None and b else None for v, b in zip(values, base)]
 
@@ -437,13 +444,17 @@ def ratios(values, base):
 def throughput(results, title, key, every):
     """One line a column: the raw numbers of the rounds, and what they say."""
     heading(title)
-    base = results["untraced"][key]
-    say(f"{'':17}" + "".join(f"{'round ' + str(i + 1):>8}" for i in range(ROUNDS))
+    rounds = ROUNDS if key == "one" else TURNS
+    say(f"{'':17}" + "".join(f"{i + 1:>8}" for i in range(rounds))
         + f"{'median':>9}{'kept':>8}{'of best':>9}{'added us':>10}{'CPU us':>8}")
     for column in every:
-        values = results[column.name][key]
+        values = results[column.name][key][:rounds]
         if not any(values):
             continue
+        base = bases(results, column, key)[:rounds]
+        if column.argv and key + " beside" in results[column.name]:
+            say(f"{'  untraced beside':17}" + "".join(f"{show(v, '.0f'):>8}" for v in base)
+                + f"{show(median(base), '.0f'):>9}")
         line = f"{column.name:17}" + "".join(f"{show(v, '.0f'):>8}" for v in values) \
             + f"{show(median(values), '.0f'):>9}"
         if column.argv:
@@ -458,7 +469,6 @@ def throughput(results, title, key, every):
 
 LOADS = (
     # key, server, connections, size
-    ("one", "elsewhere", 1, SMALL),
     ("many", "elsewhere", MANY, SMALL),
     ("large", "elsewhere", 1, LARGE),
     ("both", "here", 1, SMALL),
@@ -501,17 +511,47 @@ def one_turn(column, servers, mine, number):
             mine["lost"][number] = tracer.counted("lost")
             mine["shown %"][number] = 100 * min(1, shown / sent)
             mine["row us"][number] = cpu_us / shown
-        if not column.ours and mine["one cpu"][number] < 0.05:
-            raise Unmeasured(f"{column.name}: it used no CPU under load, so it saw nothing")
 
 
-def turns(every, servers):
+def beside(every, servers):
+    """The load that is judged: one connection, each traced load between two untraced ones."""
     results = {c.name: collections.defaultdict(lambda: [None] * ROUNDS) for c in every}
+
+    def load(run):
+        return run(servers["elsewhere"], 1, SMALL, "bench")
+
     for number in range(ROUNDS):
+        before = load(run_client)["rate"]
+        results["untraced"]["one"][number] = before
+        for column in every:
+            if column.failed or column.argv is None:
+                continue
+            mine = results[column.name]
+            progress(f"1 connection, round {number + 1} of {ROUNDS}: {column.name}")
+            try:
+                with Tracer(column) as tracer:
+                    time.sleep(SETTLE_S)
+                    out = load(tracer.load)
+                    tracer.stop()
+            except Unmeasured as why:
+                column.failed = str(why)
+                continue
+            after = load(run_client)["rate"]
+            mine["one"][number] = out["rate"]
+            mine["one beside"][number] = (before + after) / 2
+            mine["one cpu"][number] = out["tracer_us"] / out["sent"]
+            before = after
+            if not column.ours and mine["one cpu"][number] < 0.05:
+                column.failed = f"{column.name}: it used no CPU under load, so it saw nothing"
+    return results
+
+
+def turns(every, servers, results):
+    for number in range(TURNS):
         for column in every:
             if column.failed:
                 continue
-            progress(f"round {number + 1} of {ROUNDS}: {column.name}")
+            progress(f"round {number + 1} of {TURNS}: {column.name}")
             if other_tracers():  # ours is not there yet
                 results["untraced"]["disturbed"][number] = True
             try:
@@ -587,13 +627,13 @@ def starts(ours):
 
 def bystander(results, every):
     heading("4. A bystander's system calls, ns each: nothing of S3, no TLS")
-    say(f"{'':30}" + "".join(f"{'round ' + str(i + 1):>9}" for i in range(ROUNDS))
+    say(f"{'':30}" + "".join(f"{'round ' + str(i + 1):>9}" for i in range(TURNS))
         + f"{'median':>9}{'ratio':>9}{'added':>9}")
     out = {}
     for call in CALLS:
-        base = [c and c[call] for c in results["untraced"]["calls"]]
+        base = [c and c[call] for c in results["untraced"]["calls"]][:TURNS]
         for column in every:
-            values = [c and c[call] for c in results[column.name]["calls"]]
+            values = [c and c[call] for c in results[column.name]["calls"]][:TURNS]
             if not any(values):
                 continue
             ratio = median(ratios(values, base))
@@ -635,14 +675,17 @@ def judge(results, every, whole, cold, warm, rest, calls):
     peers = [c for c in every if c.argv and not c.ours and any(results[c.name]["one"])]
     modes = [c for c in every if c.ours]
 
+    def each(column, key):
+        return ratios(results[column.name][key], bases(results, column, key))
+
     def kept(column, key):
-        return median(ratios(results[column.name][key], results["untraced"][key]))
+        return median(each(column, key))
 
     def against(column, key):
-        """Against the better of the peers, round by round."""
+        """What it kept, against the better of the peers, round by round."""
         best = [max((v for v in of if v), default=None)
-                for of in zip(*(results[p.name][key] for p in peers))]
-        return median(ratios(results[column.name][key], best)) if peers else None
+                for of in zip(*(each(p, key) for p in peers))]
+        return median(ratios(each(column, key), best)) if peers else None
 
     for column in modes:
         shown = median(results[column.name]["shown %"])
@@ -718,14 +761,15 @@ def measure():
     try:
         servers["elsewhere"] = Server("server-static", cert, key)
         servers["here"] = Server("server", cert, key)
-        results = turns(every, servers)
+        results = beside(every, servers)
+        turns(every, servers, results)
         mine = [c for c in every if c.ours]
         for c in every:
             if c.failed:
                 say(f"LEFT OUT: {c.failed}")
         disturbed = sum(map(bool, results["untraced"]["disturbed"]))
         if disturbed:
-            say(f"DISTURBED: somebody else's tracer ran in {disturbed} of {ROUNDS} rounds")
+            say(f"DISTURBED: somebody else's tracer ran in {disturbed} of {TURNS} rounds")
         throughput(results, "1a. Requests per second, 1 KiB over TLS, 1 keep-alive connection",
                    "one", every)
         throughput(results, f"1b. The same, {MANY} connections", "many", every)
@@ -739,14 +783,14 @@ def measure():
                 values = results[column.name][key]
                 if any(values):
                     say(f"{name:18}{column.name:18}"
-                        + "".join(f"{show(v, '.2f'):>9}" for v in values)
+                        + "".join(f"{show(v, '.2f'):>9}" for v in values[:TURNS])
                         + f"   median {median(values):.2f}")
         for name, key, form in (("requests sent", "sent", "d"), ("rows shown", "shown", "d"),
                                 ("lost", "lost", "d"), ("rows shown, %", "shown %", ".2f"),
                                 ("tracer us a row", "row us", ".2f")):
             for column in mine:
                 say(f"{name:18}{column.name:18}"
-                    + "".join(f"{show(v, form):>9}" for v in results[column.name][key]))
+                    + "".join(f"{show(v, form):>9}" for v in results[column.name][key][:TURNS]))
         cold, warm, rest = starts(mine[0])
         calls = bystander(results, every)
         throughput(results, "5. Requests per second, 1 MiB over TLS, 1 connection", "large", every)
