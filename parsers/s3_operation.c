@@ -164,7 +164,7 @@ static enum found find_param(struct slice query, const char *wanted)
 
 static enum found find_header(const struct http1_request *request, const char *wanted, size_t n)
 {
-	struct slice value = http1_header(request->headers, (struct slice){wanted, n});
+	struct slice value = http1_header(&request->headers, (struct slice){wanted, n});
 	struct slice begin = text(wanted + n + 1);
 
 	if (!value.p)
