@@ -236,12 +236,12 @@ static bool judge(const struct http1_request *request, const struct http1_respon
 	return response && answered_by_s3(response);
 }
 
-/* Where in s one of the characters of stop first stands; s.n when nowhere. */
-static size_t span(struct slice s, const char *stop)
+/* Where in s one of two characters first stands; s.n when neither does. */
+static size_t span(struct slice s, char a, char b)
 {
 	size_t n = 0;
 
-	while (n < s.n && !(s.p[n] && strchr(stop, s.p[n])))
+	while (n < s.n && s.p[n] != a && s.p[n] != b)
 		n++;
 	return n;
 }
@@ -258,14 +258,14 @@ static struct slice split_target(const struct http1_request *request, struct s3_
 		if (rest.n < web[i].n || strncasecmp(rest.p, web[i].p, web[i].n) != 0)
 			continue;
 		rest = slice_from(rest, web[i].n);
-		host = (struct slice){rest.p, span(rest, "/?")};
+		host = (struct slice){rest.p, span(rest, '/', '?')};
 		rest = slice_from(rest, host.n);
-		size_t user = span(host, "@");
+		size_t user = span(host, '@', '@');
 		if (user < host.n)
 			host = slice_from(host, user + 1);
 		break;
 	}
-	size_t n = span(rest, "?");
+	size_t n = span(rest, '?', '?');
 	out->path = (struct slice){rest.p, n};
 	out->query = n < rest.n ? slice_from(rest, n + 1) : SLICE_NONE;
 	return host;
@@ -288,7 +288,7 @@ static enum s3_level address(const struct http1_request *request, const struct s
 
 	out->bucket = host->bucket;
 	if (!host->bucket.p) {
-		size_t n = span(rest, "/");
+		size_t n = span(rest, '/', '/');
 
 		if (!rest.n)
 			return host->kind == S3_HOST_DIRECTORIES ? S3_DIRECTORIES : S3_SERVICE;

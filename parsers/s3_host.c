@@ -110,25 +110,52 @@ static bool label_fits(struct slice label, struct slice form)
 	return label.n && label.n >= form.n && strncasecmp(label.p, form.p, form.n) == 0;
 }
 
-/* Whether name ends with form; *rest is then what stands before it. */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Whether name ends with form; *rest is then what stands before it. From the
+ * right, a character at a time: most forms differ in the first that is compared. */
 static bool form_fits(struct slice name, struct slice form, struct slice *rest)
 {
+	bool label_end = true;
+
 	while (form.n) {
-		if (!name.n || !label_fits(pop_label(&name), pop_label(&form)))
+		char wanted = form.p[form.n - 1];
+
+		if (label_end && wanted == '*') {
+			if (!name.n || !label_fits(pop_label(&name), pop_label(&form)))
+				return false;
+			continue; /* both have lost the dot as well: another label ends */
+		}
+		if (!name.n || lower(name.p[name.n - 1]) != lower(wanted))
 			return false;
+		label_end = wanted == '.';
+		name.n--;
+		form.n--;
+	}
+	/* A label that was compared so has to begin here, too. */
+	if (name.n && !label_end) {
+		if (name.p[name.n - 1] != '.')
+			return false;
+		name.n--;
 	}
 	*rest = name;
 	return true;
 }
 
-/* "http://minio.local:9000/", "*.ceph.lan:80" -> "minio.local:9000", "ceph.lan:80" */
+/* "http://minio.local:9000/", "*.ceph.lan:80", ".ceph.lan:80" -> "minio.local:9000", "ceph.lan:80"
+ */
 static struct slice pattern_name(const char *pattern, struct slice *port)
 {
 	const char *scheme = strstr(pattern, "://");
 	const char *begin = scheme ? scheme + 3 : pattern;
 
-	if (strncmp(begin, "*.", 2) == 0)
-		begin += 2;
+	if (*begin == '*' && begin[1] == '.')
+		begin++;
+	if (*begin == '.')
+		begin++;
 	return before_port((struct slice){begin, strcspn(begin, "/")}, port);
 }
 
