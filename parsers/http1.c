@@ -256,9 +256,12 @@ static struct slice next_value(struct walk *walk, struct slice name)
 	struct header header;
 	struct slice line;
 
+	if (!name.n)
+		return SLICE_NONE;
 	/* The cheap questions first: this is asked of every line, often. */
 	while (next_line(walk, &line))
 		if (line.n > name.n && line.p[name.n] == ':' &&
+		    ((line.p[0] ^ name.p[0]) & ~0x20) == 0 &&
 		    strncasecmp(line.p, name.p, name.n) == 0 && split_header(line, &header))
 			return header.value;
 	return SLICE_NONE;

@@ -74,6 +74,11 @@ static const struct slice providers[] = {
 	SLICE("s3.*.localhost.localstack.cloud"),
 };
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static struct slice before_port(struct slice host, struct slice *port)
 {
 	size_t n = host.n;
@@ -93,11 +98,10 @@ static struct slice before_port(struct slice host, struct slice *port)
 /* Takes the last label off *name. */
 static struct slice pop_label(struct slice *name)
 {
-	size_t n = name->n;
-
-	while (n && name->p[n - 1] != '.')
-		n--;
+	const char *dot = name->n ? memrchr(name->p, '.', name->n) : NULL;
+	size_t n = dot ? (size_t)(dot - name->p) + 1 : 0;
 	struct slice label = slice_from(*name, n);
+
 	name->n = n ? n - 1 : 0;
 	return label;
 }
@@ -107,12 +111,8 @@ static bool label_fits(struct slice label, struct slice form)
 	if (!form.n || form.p[form.n - 1] != '*')
 		return slice_is_nocase(label, form);
 	form.n--;
-	return label.n && label.n >= form.n && strncasecmp(label.p, form.p, form.n) == 0;
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	return label.n && label.n >= form.n && (!form.n || lower(label.p[0]) == lower(form.p[0])) &&
+	       strncasecmp(label.p, form.p, form.n) == 0;
 }
 
 /* Whether name ends with form; *rest is then what stands before it. From the
