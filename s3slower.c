@@ -52,6 +52,12 @@ struct dying {
 	uint64_t time;
 };
 
+/* An event of a batch: when it was sent, and where it lies. */
+struct arrival {
+	uint64_t time;
+	size_t at, size;
+};
+
 struct run {
 	struct settings settings;
 	struct tracer *tracer;
@@ -61,8 +67,10 @@ struct run {
 	struct inflight *inflight;
 	struct request_context context;
 	struct request rows[PIPELINED_MAX];
-	struct event *batch;
-	size_t n_batch, batch_size;
+	char *batch; /* events as they came, one behind the other */
+	size_t batch_used, batch_size;
+	struct arrival arrival[2 * BATCH_MAX]; /* when it is full, each other CPU still has one */
+	size_t n_batch;
 	uint64_t drain_began;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
@@ -190,11 +198,17 @@ static void finish(struct run *run, struct exchange *e, uint64_t time)
 static bool take_event(void *ctx, const void *data, size_t size)
 {
 	struct run *run = ctx;
+	__u64 time;
 
-	if (run->n_batch == run->batch_size) {
-		size_t n = run->batch_size ? run->batch_size * 2 : 64;
-		struct event *grown =
-			n > 2 * BATCH_MAX ? NULL : realloc(run->batch, n * sizeof(*grown));
+	if (event_time(data, size, &time))
+		return true;
+	if (run->n_batch == 2 * BATCH_MAX) {
+		run->dropped++;
+		return false;
+	}
+	if (size > run->batch_size - run->batch_used) {
+		size_t n = 2 * run->batch_size + size + 65536;
+		char *grown = realloc(run->batch, n);
 
 		if (!grown) {
 			run->dropped++;
@@ -203,17 +217,17 @@ static bool take_event(void *ctx, const void *data, size_t size)
 		run->batch = grown;
 		run->batch_size = n;
 	}
-	if (event_decode(data, size, &run->batch[run->n_batch]))
-		return true;
-	run->n_batch++;
-	return run->n_batch < BATCH_MAX && run->batch[run->n_batch - 1].time < run->drain_began;
+	memcpy(run->batch + run->batch_used, data, size);
+	run->arrival[run->n_batch++] = (struct arrival){time, run->batch_used, size};
+	run->batch_used += size;
+	return run->n_batch < BATCH_MAX && time < run->drain_began;
 }
 
 static int by_time(const void *a, const void *b)
 {
-	const struct event *const *x = a, *const *y = b;
+	const struct arrival *x = a, *y = b;
 
-	return ((*x)->time > (*y)->time) - ((*x)->time < (*y)->time);
+	return (x->time > y->time) - (x->time < y->time);
 }
 
 static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls_only)
@@ -266,24 +280,22 @@ static void handle(struct run *run, const struct event *event)
  * buffers are only in order each for itself. */
 static void drain(struct run *run)
 {
-	const struct event **order;
+	static struct event event;
+	bool in_order = true;
 
-	run->n_batch = 0;
+	run->n_batch = run->batch_used = 0;
 	run->drain_began = now_ns(CLOCK_MONOTONIC);
 	tracer_drain(run->tracer, take_event, run);
-	if (run->n_batch == 0)
-		return;
-	order = malloc(run->n_batch * sizeof(*order));
-	if (!order) {
-		run->dropped += run->n_batch;
-		return;
+	for (size_t i = 1; i < run->n_batch && in_order; i++)
+		in_order = run->arrival[i - 1].time <= run->arrival[i].time;
+	if (!in_order)
+		qsort(run->arrival, run->n_batch, sizeof(run->arrival[0]), by_time);
+	for (size_t i = 0; i < run->n_batch && !run->stop; i++) {
+		const struct arrival *arrival = &run->arrival[i];
+
+		if (event_decode(run->batch + arrival->at, arrival->size, &event) == 0)
+			handle(run, &event);
 	}
-	for (size_t i = 0; i < run->n_batch; i++)
-		order[i] = &run->batch[i];
-	qsort(order, run->n_batch, sizeof(*order), by_time);
-	for (size_t i = 0; i < run->n_batch && !run->stop; i++)
-		handle(run, order[i]);
-	free(order);
 }
 
 /* Looks the unfinished ones up: has the rest of the response come? */

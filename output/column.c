@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "column.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <time.h>
+#include <string.h>
 
 #define SECOND INT64_C(1000000000)
 
@@ -24,20 +22,64 @@ static char *digits(char *out, unsigned value, int n)
 	return out + n;
 }
 
+/* "12:00:01" and the place after it. */
+static char *time_of_day(char *p, const struct tm *tm)
+{
+	p = digits(p, (unsigned)tm->tm_hour, 2);
+	*p++ = ':';
+	p = digits(p, (unsigned)tm->tm_min, 2);
+	*p++ = ':';
+	return digits(p, (unsigned)tm->tm_sec, 2);
+}
+
+static size_t local_second(time_t second, char *out)
+{
+	struct tm tm;
+
+	if (!localtime_r(&second, &tm))
+		return 0;
+	return (size_t)(time_of_day(out, &tm) - out);
+}
+
+static size_t utc_second(time_t second, char *out)
+{
+	struct tm tm;
+
+	if (!gmtime_r(&second, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900)
+		return 0;
+	char *p = digits(out, (unsigned)(tm.tm_year + 1900), 4);
+	*p++ = '-';
+	p = digits(p, (unsigned)(tm.tm_mon + 1), 2);
+	*p++ = '-';
+	p = digits(p, (unsigned)tm.tm_mday, 2);
+	*p++ = 'T';
+	return (size_t)(time_of_day(p, &tm) - out);
+}
+
+/* The second in words, with a point, into the cell; returns the place after, or
+ * NULL. Rows come by the thousand in a second: the last one's words are kept. */
+static char *second_text(struct cell_second *last, time_t second,
+			 size_t (*words)(time_t second, char *out), struct cell *cell)
+{
+	if (!last->n || last->second != second) {
+		last->second = second;
+		last->n = words(second, last->text);
+	}
+	if (!last->n)
+		return NULL;
+	memcpy(cell->buf, last->text, sizeof(last->text));
+	cell->buf[last->n] = '.';
+	return cell->buf + last->n + 1;
+}
+
 const char *column_clock(const void *field, struct cell *cell)
 {
 	long ns;
-	time_t seconds = split(*(const int64_t *)field, &ns);
-	struct tm tm;
+	time_t second = split(*(const int64_t *)field, &ns);
+	char *p = second_text(&cell->local, second, local_second, cell);
 
-	if (!localtime_r(&seconds, &tm))
+	if (!p)
 		return NULL;
-	char *p = digits(cell->buf, (unsigned)tm.tm_hour, 2);
-	*p++ = ':';
-	p = digits(p, (unsigned)tm.tm_min, 2);
-	*p++ = ':';
-	p = digits(p, (unsigned)tm.tm_sec, 2);
-	*p++ = '.';
 	*digits(p, (unsigned)(ns / 1000000), 3) = '\0';
 	return cell->buf;
 }
@@ -46,23 +88,11 @@ const char *column_clock(const void *field, struct cell *cell)
 const char *column_timestamp(const void *field, struct cell *cell)
 {
 	long ns;
-	time_t seconds = split(*(const int64_t *)field, &ns);
-	struct tm tm;
+	time_t second = split(*(const int64_t *)field, &ns);
+	char *p = second_text(&cell->utc, second, utc_second, cell);
 
-	if (!gmtime_r(&seconds, &tm) || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900)
+	if (!p)
 		return NULL;
-	char *p = digits(cell->buf, (unsigned)(tm.tm_year + 1900), 4);
-	*p++ = '-';
-	p = digits(p, (unsigned)(tm.tm_mon + 1), 2);
-	*p++ = '-';
-	p = digits(p, (unsigned)tm.tm_mday, 2);
-	*p++ = 'T';
-	p = digits(p, (unsigned)tm.tm_hour, 2);
-	*p++ = ':';
-	p = digits(p, (unsigned)tm.tm_min, 2);
-	*p++ = ':';
-	p = digits(p, (unsigned)tm.tm_sec, 2);
-	*p++ = '.';
 	p = digits(p, (unsigned)(ns / 1000), 6);
 	*p++ = 'Z';
 	*p = '\0';
@@ -78,7 +108,7 @@ static const char *fixed(int64_t value, int n, struct cell *cell)
 
 	*p = '\0';
 	for (; value > 0 || written <= n; value /= 10) {
-		if (written++ == n)
+		if (written++ == n && n)
 			*--p = '.';
 		*--p = (char)('0' + value % 10);
 	}
@@ -99,41 +129,39 @@ const char *column_exact_ms(const void *field, struct cell *cell)
 	return ns < 0 ? NULL : fixed(ns, 6, cell);
 }
 
+static const char *number(int64_t value, struct cell *cell)
+{
+	return value < 0 ? NULL : fixed(value, 0, cell);
+}
+
 const char *column_int(const void *field, struct cell *cell)
 {
-	if (*(const int *)field < 0)
-		return NULL;
-	snprintf(cell->buf, sizeof(cell->buf), "%d", *(const int *)field);
-	return cell->buf;
+	return number(*(const int *)field, cell);
 }
 
-static const char *number(const void *field, struct cell *cell)
+const char *column_unsigned(const void *field, struct cell *cell)
 {
-	snprintf(cell->buf, sizeof(cell->buf), "%" PRIu32, *(const uint32_t *)field);
-	return cell->buf;
+	return number(*(const uint32_t *)field, cell);
 }
 
-static const char *size(const void *field, struct cell *cell)
+const char *column_size(const void *field, struct cell *cell)
 {
-	if (*(const int64_t *)field < 0)
-		return NULL;
-	snprintf(cell->buf, sizeof(cell->buf), "%" PRId64, *(const int64_t *)field);
-	return cell->buf;
+	return number(*(const int64_t *)field, cell);
 }
 
-static const char *string(const void *field, struct cell *cell)
+const char *column_string(const void *field, struct cell *cell)
 {
 	(void)cell;
 	return *(const char *const *)field;
 }
 
-static const char *truth(const void *field, struct cell *cell)
+const char *column_truth(const void *field, struct cell *cell)
 {
 	(void)cell;
 	return *(const bool *)field ? "true" : "false";
 }
 
-static const char *state(const void *field, struct cell *cell)
+const char *column_state(const void *field, struct cell *cell)
 {
 	(void)cell;
 	return request_state_name(*(const enum request_state *)field);
@@ -154,19 +182,19 @@ const char *column_operation(const void *field, struct cell *cell)
 static const struct column columns[] = {
 	{"TIME", NULL, -12, false, column_clock, AT(time_ns)},
 	{NULL, "timestamp", 0, false, column_timestamp, AT(time_ns)},
-	{"PID", "pid", -7, false, number, AT(pid)},
-	{NULL, "tid", 0, false, number, AT(tid)},
-	{"COMM", "comm", -15, false, string, AT(comm)},
-	{NULL, "uid", 0, false, number, AT(uid)},
-	{NULL, "method", 0, false, string, AT(method)},
+	{"PID", "pid", -7, false, column_unsigned, AT(pid)},
+	{NULL, "tid", 0, false, column_unsigned, AT(tid)},
+	{"COMM", "comm", -15, false, column_string, AT(comm)},
+	{NULL, "uid", 0, false, column_unsigned, AT(uid)},
+	{NULL, "method", 0, false, column_string, AT(method)},
 	{"OP", NULL, -23, false, column_operation, 0},
-	{NULL, "operation", 0, false, string, AT(operation)},
+	{NULL, "operation", 0, false, column_string, AT(operation)},
 	{"LAT(ms)", NULL, 10, false, column_ms, AT(latency_ns)},
 	{"STATUS", NULL, 6, false, column_int, AT(status)},
-	{"BUCKET", "bucket", -16, false, string, AT(bucket)},
-	{NULL, "key", 0, false, string, AT(key)},
-	{"ENDPOINT", "endpoint", -24, false, string, AT(endpoint)},
-	{NULL, "path", 0, false, string, AT(path)},
+	{"BUCKET", "bucket", -16, false, column_string, AT(bucket)},
+	{NULL, "key", 0, false, column_string, AT(key)},
+	{"ENDPOINT", "endpoint", -24, false, column_string, AT(endpoint)},
+	{NULL, "path", 0, false, column_string, AT(path)},
 	{NULL, "latency_ms", 0, false, column_exact_ms, AT(latency_ns)},
 	{NULL, "ttfb_ms", 0, false, column_exact_ms, AT(ttfb_ns)},
 	{NULL, "send_ms", 0, false, column_exact_ms, AT(send_ns)},
@@ -180,20 +208,20 @@ static const struct column columns[] = {
 	{"WAIT", NULL, 9, true, column_ms, AT(wait_ns)},
 	{"RECV", NULL, 9, true, column_ms, AT(recv_ns)},
 	{"STALL", NULL, 9, true, column_ms, AT(stall_ns)},
-	{"REQ_BYTES", "request_size", 10, true, size, AT(request_size)},
-	{"RESP_BYTES", "response_size", 10, true, size, AT(response_size)},
+	{"REQ_BYTES", "request_size", 10, true, column_size, AT(request_size)},
+	{"RESP_BYTES", "response_size", 10, true, column_size, AT(response_size)},
 	{NULL, "status_code", 0, false, column_int, AT(status)},
-	{NULL, "is_error", 0, false, truth, AT(is_error)},
-	{NULL, "error_code", 0, false, string, AT(error_code)},
-	{NULL, "request_id", 0, false, string, AT(request_id)},
-	{NULL, "host_id", 0, false, string, AT(host_id)},
-	{"STATE", "state", -11, true, state, AT(state)},
-	{"CLIENT", "client_type", -10, true, string, AT(client_type)},
-	{"VIA", "via", -7, true, string, AT(via)},
+	{NULL, "is_error", 0, false, column_truth, AT(is_error)},
+	{NULL, "error_code", 0, false, column_string, AT(error_code)},
+	{NULL, "request_id", 0, false, column_string, AT(request_id)},
+	{NULL, "host_id", 0, false, column_string, AT(host_id)},
+	{"STATE", "state", -11, true, column_state, AT(state)},
+	{"CLIENT", "client_type", -10, true, column_string, AT(client_type)},
+	{"VIA", "via", -7, true, column_string, AT(via)},
 	{NULL, "fd", 0, false, column_int, AT(fd)},
-	{NULL, "is_s3", 0, false, truth, AT(is_s3)},
-	{NULL, "truncated", 0, false, truth, AT(truncated)},
-	{"PATH", NULL, 0, false, string, AT(path)},
+	{NULL, "is_s3", 0, false, column_truth, AT(is_s3)},
+	{NULL, "truncated", 0, false, column_truth, AT(truncated)},
+	{"PATH", NULL, 0, false, column_string, AT(path)},
 };
 
 const struct column *column_at(size_t i)

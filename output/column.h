@@ -6,11 +6,22 @@
 #ifndef S3SLOWER_COLUMN_H
 #define S3SLOWER_COLUMN_H
 
+#include <time.h>
+
 #include "parsers/request.h"
 
-/* Where a text that is not in the request itself is put together. */
+/* The last second that was put into words; n is 0 for none. */
+struct cell_second {
+	time_t second;
+	size_t n;
+	char text[24];
+};
+
+/* Where a text that is not in the request itself is put together. All zeros to
+ * begin with; one serves many rows, and remembers. */
 struct cell {
 	char buf[64];
+	struct cell_second local, utc;
 };
 
 struct column {
@@ -42,6 +53,16 @@ const char *column_ms(const void *field, struct cell *cell);
 const char *column_exact_ms(const void *field, struct cell *cell);
 /* "404"; field: int, negative is unknown. */
 const char *column_int(const void *field, struct cell *cell);
+/* The same; field: uint32_t. */
+const char *column_unsigned(const void *field, struct cell *cell);
+/* The same; field: int64_t. */
+const char *column_size(const void *field, struct cell *cell);
+/* field: const char *, NULL is unknown. */
+const char *column_string(const void *field, struct cell *cell);
+/* "true" or "false"; field: bool. */
+const char *column_truth(const void *field, struct cell *cell);
+/* "complete"; field: enum request_state. */
+const char *column_state(const void *field, struct cell *cell);
 /* The operation, or the method of what is none; field: the request. */
 const char *column_operation(const void *field, struct cell *cell);
 

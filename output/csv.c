@@ -4,52 +4,56 @@
 
 #include <string.h>
 
-#include "column.h"
+#include "line.h"
 
-static void print_cell(FILE *file, const char *text)
+static void put_cell(struct line *line, const char *text)
 {
-	if (!text[strcspn(text, ",\"\r\n")]) {
-		fputs(text, file);
+	size_t n = strcspn(text, ",\"\r\n");
+
+	if (!text[n]) {
+		line_put(line, text, n);
 		return;
 	}
-	putc('"', file);
+	line_char(line, '"');
 	for (; *text; text++) {
 		if (*text == '"')
-			putc('"', file);
-		putc(*text, file);
+			line_char(line, '"');
+		line_char(line, *text);
 	}
-	putc('"', file);
+	line_char(line, '"');
 }
 
 /* One line; without a request, the header. Unknown is an empty cell. */
-static void print_line(FILE *file, const struct request *request)
+static void print_line(struct output *output, const struct request *request)
 {
 	const struct column *column;
-	struct cell cell;
+	struct line line;
 	bool first = true;
 
+	line_begin(&line, output->file);
 	for (size_t i = 0; (column = column_at(i)); i++) {
 		if (!column->name)
 			continue;
-		const char *text = request ? column_text(column, request, &cell) : column->name;
+		const char *text =
+			request ? column_text(column, request, &output->cell) : column->name;
 		if (!first)
-			putc(',', file);
+			line_char(&line, ',');
 		first = false;
 		if (text)
-			print_cell(file, text);
+			put_cell(&line, text);
 	}
-	putc('\n', file);
+	line_end(&line);
 }
 
 static int csv_open(struct output *output)
 {
-	print_line(output->file, NULL);
+	print_line(output, NULL);
 	return 0;
 }
 
 static int csv_emit(struct output *output, const struct request *request)
 {
-	print_line(output->file, request);
+	print_line(output, request);
 	return 0;
 }
 

@@ -2,12 +2,12 @@
 /*
  * One JSON object a line, documented in man/s3slower-json.5.
  *
- * jansson's objects are built once and live as long as the sink. For each row
- * their values are changed in place, so that an event costs no hash table and
- * no key. The times are integers of nanoseconds and stay so: they are put
- * between two objects as decimal fractions, which is exact and saves half of
- * the time that a line takes (jansson prints a double through printf()). The
- * line is written with a single call, so that it is never half there.
+ * The keys are constants and the numbers digits; jansson writes the texts, whose
+ * escapes and encoding are the part worth a library. It dumps a value anew only
+ * when that differs from the last row's - most do not: who asked, which bucket,
+ * which operation - and what it wrote is kept. The times are integers of
+ * nanoseconds and go out as decimal fractions, which is exact. The line is written
+ * with a single call, so that it is never half there.
  */
 #include "sink.h"
 
@@ -16,213 +16,159 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "column.h"
-
-struct kind {
-	json_t *(*make)(void); /* a value to change in place; NULL: only constants are used */
-	/* Sets value and returns it, or returns a constant. NULL: out of memory. */
-	json_t *(*set)(json_t *value, const void *field);
-};
-
-static json_t *make_string(void)
-{
-	return json_string_nocheck("");
-}
-
-static json_t *make_integer(void)
-{
-	return json_integer(0);
-}
-
-static json_t *set_text(json_t *value, const char *text)
-{
-	if (!text)
-		return json_null();
-	return json_string_set_nocheck(value, text) ? NULL : value;
-}
-
-static json_t *set_string(json_t *value, const void *field)
-{
-	return set_text(value, *(const char *const *)field);
-}
-
-static json_t *set_timestamp(json_t *value, const void *field)
-{
-	struct cell cell;
-
-	return set_text(value, column_timestamp(field, &cell));
-}
-
-static json_t *set_state(json_t *value, const void *field)
-{
-	return set_text(value, request_state_name(*(const enum request_state *)field));
-}
-
-static json_t *set_size(json_t *value, const void *field)
-{
-	int64_t size = *(const int64_t *)field;
-
-	if (size < 0)
-		return json_null();
-	json_integer_set(value, size);
-	return value;
-}
-
-static json_t *set_int(json_t *value, const void *field)
-{
-	int64_t wide = *(const int *)field;
-
-	return set_size(value, &wide);
-}
-
-static json_t *set_u32(json_t *value, const void *field)
-{
-	json_integer_set(value, *(const uint32_t *)field);
-	return value;
-}
-
-static json_t *set_bool(json_t *value, const void *field)
-{
-	(void)value;
-	return json_boolean(*(const bool *)field);
-}
-
-static json_t *set_count(json_t *value, const void *field)
-{
-	const uint64_t *count = *(const uint64_t *const *)field;
-
-	if (!count)
-		return json_null();
-	json_integer_set(value, (json_int_t)*count);
-	return value;
-}
-
-static const struct kind string = {make_string, set_string};
-static const struct kind timestamp = {make_string, set_timestamp};
-static const struct kind state = {make_string, set_state};
-static const struct kind size = {make_integer, set_size};
-static const struct kind integer = {make_integer, set_int};
-static const struct kind number = {make_integer, set_u32};
-static const struct kind count = {make_integer, set_count};
-static const struct kind truth = {NULL, set_bool};
-
 #define AT(field) offsetof(struct request, field)
 
-enum { FROM_REQUEST, FROM_OUTPUT };
+enum kind {
+	BARE,	/* numbers and truth values */
+	QUOTED, /* a text of our own making: nothing to escape */
+	TEXT,	/* anything else */
+};
 
-/* Every key, in the order in which they are printed: what comes before the
- * times, the times, and what comes after them. */
-struct field {
-	const char *name;
-	const struct kind *kind;
+/* Every key, in the order in which they are printed; what a column shows is the
+ * value. */
+static const struct field {
+	struct slice before; /* what stands before the value */
+	enum kind kind;
+	const char *(*text)(const void *field, struct cell *cell);
 	size_t offset;
-	int from;
+} fields[] = {
+	{SLICE("{\"timestamp\":"), QUOTED, column_timestamp, AT(time_ns)},
+	{SLICE(",\"pid\":"), BARE, column_unsigned, AT(pid)},
+	{SLICE(",\"tid\":"), BARE, column_unsigned, AT(tid)},
+	{SLICE(",\"comm\":"), TEXT, column_string, AT(comm)},
+	{SLICE(",\"uid\":"), BARE, column_unsigned, AT(uid)},
+	{SLICE(",\"method\":"), TEXT, column_string, AT(method)},
+	{SLICE(",\"operation\":"), TEXT, column_string, AT(operation)},
+	{SLICE(",\"bucket\":"), TEXT, column_string, AT(bucket)},
+	{SLICE(",\"key\":"), TEXT, column_string, AT(key)},
+	{SLICE(",\"endpoint\":"), TEXT, column_string, AT(endpoint)},
+	{SLICE(",\"path\":"), TEXT, column_string, AT(path)},
+	{SLICE(",\"latency_ms\":"), BARE, column_exact_ms, AT(latency_ns)},
+	{SLICE(",\"ttfb_ms\":"), BARE, column_exact_ms, AT(ttfb_ns)},
+	{SLICE(",\"phases\":{\"send_ms\":"), BARE, column_exact_ms, AT(send_ns)},
+	{SLICE(",\"expect_ms\":"), BARE, column_exact_ms, AT(expect_ns)},
+	{SLICE(",\"wait_ms\":"), BARE, column_exact_ms, AT(wait_ns)},
+	{SLICE(",\"recv_ms\":"), BARE, column_exact_ms, AT(recv_ns)},
+	{SLICE(",\"stall_ms\":"), BARE, column_exact_ms, AT(stall_ns)},
+	{SLICE("},\"request_size\":"), BARE, column_size, AT(request_size)},
+	{SLICE(",\"response_size\":"), BARE, column_size, AT(response_size)},
+	{SLICE(",\"status_code\":"), BARE, column_int, AT(status)},
+	{SLICE(",\"is_error\":"), BARE, column_truth, AT(is_error)},
+	{SLICE(",\"error_code\":"), TEXT, column_string, AT(error_code)},
+	{SLICE(",\"request_id\":"), TEXT, column_string, AT(request_id)},
+	{SLICE(",\"host_id\":"), TEXT, column_string, AT(host_id)},
+	{SLICE(",\"state\":"), TEXT, column_state, AT(state)},
+	{SLICE(",\"client_type\":"), TEXT, column_string, AT(client_type)},
+	{SLICE(",\"via\":"), TEXT, column_string, AT(via)},
+	{SLICE(",\"fd\":"), BARE, column_int, AT(fd)},
+	{SLICE(",\"is_s3\":"), BARE, column_truth, AT(is_s3)},
+	{SLICE(",\"truncated\":"), BARE, column_truth, AT(truncated)},
 };
 
-static const struct field before[] = {
-	{"timestamp", &timestamp, AT(time_ns), FROM_REQUEST},
-	{"pid", &number, AT(pid), FROM_REQUEST},
-	{"tid", &number, AT(tid), FROM_REQUEST},
-	{"comm", &string, AT(comm), FROM_REQUEST},
-	{"uid", &number, AT(uid), FROM_REQUEST},
-	{"method", &string, AT(method), FROM_REQUEST},
-	{"operation", &string, AT(operation), FROM_REQUEST},
-	{"bucket", &string, AT(bucket), FROM_REQUEST},
-	{"key", &string, AT(key), FROM_REQUEST},
-	{"endpoint", &string, AT(endpoint), FROM_REQUEST},
-	{"path", &string, AT(path), FROM_REQUEST},
-};
+static const struct slice lost = SLICE(",\"lost\":");
 
-static const struct {
-	const char *text; /* what stands before the number */
-	size_t offset;
-} times[] = {
-	{",\"latency_ms\":", AT(latency_ns)},
-	{",\"ttfb_ms\":", AT(ttfb_ns)},
-	{",\"phases\":{\"send_ms\":", AT(send_ns)},
-	{",\"expect_ms\":", AT(expect_ns)},
-	{",\"wait_ms\":", AT(wait_ns)},
-	{",\"recv_ms\":", AT(recv_ns)},
-	{",\"stall_ms\":", AT(stall_ns)},
-};
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-static const char times_end[] = "},";
-
-static const struct field after[] = {
-	{"request_size", &size, AT(request_size), FROM_REQUEST},
-	{"response_size", &size, AT(response_size), FROM_REQUEST},
-	{"status_code", &integer, AT(status), FROM_REQUEST},
-	{"is_error", &truth, AT(is_error), FROM_REQUEST},
-	{"error_code", &string, AT(error_code), FROM_REQUEST},
-	{"request_id", &string, AT(request_id), FROM_REQUEST},
-	{"host_id", &string, AT(host_id), FROM_REQUEST},
-	{"state", &state, AT(state), FROM_REQUEST},
-	{"client_type", &string, AT(client_type), FROM_REQUEST},
-	{"via", &string, AT(via), FROM_REQUEST},
-	{"fd", &integer, AT(fd), FROM_REQUEST},
-	{"is_s3", &truth, AT(is_s3), FROM_REQUEST},
-	{"truncated", &truth, AT(truncated), FROM_REQUEST},
-	{"lost", &count, offsetof(struct output, lost), FROM_OUTPUT},
-};
-
-#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-/* A run of fields and the jansson object that prints them. */
-struct part {
-	const struct field *field;
-	size_t n;
-	json_t *object;
-	struct {
-		json_t *own;   /* changed in place; NULL for kinds of constants */
-		json_t *shown; /* own or a constant, as the object has it now; borrowed */
-	} value[COUNT_OF(after) > COUNT_OF(before) ? COUNT_OF(after) : COUNT_OF(before)];
-};
-
-struct json {
-	struct part before, after;
-	char *buf;
+struct buffer {
+	char *bytes;
 	size_t size, used;
 };
 
-static void part_close(struct part *part)
-{
-	for (size_t i = 0; i < part->n; i++)
-		json_decref(part->value[i].own);
-	json_decref(part->object);
-}
+/* The last text that a field had, and what jansson made of it. */
+struct shown {
+	json_t *value;
+	struct buffer dump; /* used is 0 when it is not that of the value */
+};
 
-static int part_open(struct part *part, const struct field *field, size_t n)
+struct json {
+	struct shown shown[N_FIELDS]; /* of fields of kind TEXT */
+	struct buffer line;
+};
+
+/* Makes room for n more bytes. */
+static int reserve(struct buffer *buffer, size_t n)
 {
-	part->field = field;
-	part->n = n;
-	part->object = json_object();
-	for (size_t i = 0; i < n; i++) {
-		const struct kind *kind = field[i].kind;
-		if (kind->make && !(part->value[i].own = kind->make()))
-			return -ENOMEM;
-		part->value[i].shown = json_null();
-		if (json_object_set_new_nocheck(part->object, field[i].name, json_null()))
-			return -ENOMEM;
-	}
+	if (buffer->size - buffer->used >= n)
+		return 0;
+	size_t size = buffer->used + n + buffer->size / 2;
+	char *bytes = realloc(buffer->bytes, size);
+	if (!bytes)
+		return -ENOMEM;
+	buffer->bytes = bytes;
+	buffer->size = size;
 	return 0;
 }
 
-/* Only a value that becomes null, or ceases to be, is put into the object anew. */
-static int part_set(struct part *part, const char *const *base)
+static int put(struct buffer *buffer, const char *bytes, size_t n)
 {
-	for (size_t i = 0; i < part->n; i++) {
-		const struct field *field = &part->field[i];
-		json_t *value =
-			field->kind->set(part->value[i].own, base[field->from] + field->offset);
-		if (!value)
-			return -ENOMEM;
-		if (value == part->value[i].shown)
-			continue;
-		if (json_object_set_nocheck(part->object, field->name, value))
-			return -ENOMEM;
-		part->value[i].shown = value;
-	}
+	if (reserve(buffer, n))
+		return -ENOMEM;
+	memcpy(buffer->bytes + buffer->used, bytes, n);
+	buffer->used += n;
 	return 0;
+}
+
+/* jansson says how much room it needs. */
+static int dump(struct shown *shown)
+{
+	struct buffer *to = &shown->dump;
+
+	for (;;) {
+		size_t n = json_dumpb(shown->value, to->bytes, to->size,
+				      JSON_COMPACT | JSON_ENCODE_ANY);
+		if (n && n <= to->size) {
+			to->used = n;
+			return 0;
+		}
+		if (n == 0 || reserve(to, n))
+			return -ENOMEM;
+	}
+}
+
+static int put_text(struct buffer *line, struct shown *shown, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (!shown->dump.used || json_string_length(shown->value) != n ||
+	    memcmp(json_string_value(shown->value), text, n) != 0) {
+		shown->dump.used = 0;
+		if (json_string_setn_nocheck(shown->value, text, n) || dump(shown))
+			return -ENOMEM;
+	}
+	return put(line, shown->dump.bytes, shown->dump.used);
+}
+
+static int put_field(struct json *json, size_t i, const struct request *request, struct cell *cell)
+{
+	struct buffer *line = &json->line;
+	const struct field *field = &fields[i];
+	const char *text = field->text((const char *)request + field->offset, cell);
+
+	if (put(line, field->before.p, field->before.n))
+		return -ENOMEM;
+	if (!text)
+		return put(line, "null", 4);
+	switch (field->kind) {
+	case TEXT:
+		return put_text(line, &json->shown[i], text);
+	case QUOTED:
+		if (put(line, "\"", 1) || put(line, text, strlen(text)))
+			return -ENOMEM;
+		return put(line, "\"", 1);
+	case BARE:
+		break;
+	}
+	return put(line, text, strlen(text));
+}
+
+static int put_lost(struct buffer *line, const uint64_t *count, struct cell *cell)
+{
+	int64_t n = count ? (int64_t)*count : -1;
+	const char *text = column_size(&n, cell);
+
+	if (!text)
+		text = "null";
+	return put(line, lost.p, lost.n) || put(line, text, strlen(text)) ? -ENOMEM : 0;
 }
 
 static void json_close(struct output *output)
@@ -231,9 +177,11 @@ static void json_close(struct output *output)
 
 	if (!json)
 		return;
-	part_close(&json->before);
-	part_close(&json->after);
-	free(json->buf);
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		json_decref(json->shown[i].value);
+		free(json->shown[i].dump.bytes);
+	}
+	free(json->line.bytes);
 	free(json);
 }
 
@@ -242,76 +190,26 @@ static int json_open(struct output *output)
 	struct json *json = calloc(1, sizeof(*json));
 
 	output->state = json;
-	if (!json || part_open(&json->before, before, COUNT_OF(before)) ||
-	    part_open(&json->after, after, COUNT_OF(after)))
+	if (!json)
 		return -ENOMEM;
-	return 0;
-}
-
-/* Makes room for n more bytes of the line. */
-static int reserve(struct json *json, size_t n)
-{
-	if (json->size - json->used >= n)
-		return 0;
-	char *buf = realloc(json->buf, json->used + n + 1024);
-	if (!buf)
-		return -ENOMEM;
-	json->buf = buf;
-	json->size = json->used + n + 1024;
-	return 0;
-}
-
-static int put(struct json *json, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (reserve(json, n))
-		return -ENOMEM;
-	memcpy(json->buf + json->used, text, n);
-	json->used += n;
-	return 0;
-}
-
-/* The fields without their braces; jansson says how much room they need. */
-static int put_part(struct json *json, const struct part *part)
-{
-	for (;;) {
-		size_t room = json->size - json->used;
-		size_t n = json_dumpb(part->object, json->buf + json->used, room,
-				      JSON_COMPACT | JSON_EMBED);
-		if (n && n <= room) {
-			json->used += n;
-			return 0;
-		}
-		if (n == 0 || reserve(json, n))
+	for (size_t i = 0; i < N_FIELDS; i++)
+		if (fields[i].kind == TEXT && !(json->shown[i].value = json_string_nocheck("")))
 			return -ENOMEM;
-	}
-}
-
-static int put_times(struct json *json, const struct request *request)
-{
-	struct cell cell;
-	int error = 0;
-
-	for (size_t i = 0; i < COUNT_OF(times) && !error; i++) {
-		const char *ms = column_exact_ms((const char *)request + times[i].offset, &cell);
-		error = put(json, times[i].text) || put(json, ms ? ms : "null");
-	}
-	return error || put(json, times_end) ? -ENOMEM : 0;
+	return 0;
 }
 
 static int json_emit(struct output *output, const struct request *request)
 {
-	const char *base[] = {
-		[FROM_REQUEST] = (const char *)request, [FROM_OUTPUT] = (const char *)output};
 	struct json *json = output->state;
+	int error = 0;
 
-	json->used = 0;
-	if (part_set(&json->before, base) || part_set(&json->after, base) || put(json, "{") ||
-	    put_part(json, &json->before) || put_times(json, request) ||
-	    put_part(json, &json->after) || put(json, "}\n"))
+	json->line.used = 0;
+	for (size_t i = 0; i < N_FIELDS && !error; i++)
+		error = put_field(json, i, request, &output->cell);
+	if (error || put_lost(&json->line, output->lost, &output->cell) ||
+	    put(&json->line, "}\n", 2))
 		return -ENOMEM;
-	fwrite(json->buf, 1, json->used, output->file);
+	fwrite_unlocked(json->line.bytes, 1, json->line.used, output->file);
 	return 0;
 }
 

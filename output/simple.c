@@ -3,43 +3,50 @@
  * 12:00:01.123 boto3 PutObject logs/key 200 12.345 ms */
 #include "sink.h"
 
-#include "column.h"
+#include "line.h"
 
-static const char *or_dash(const char *text)
+static void put(struct line *line, const char *text)
 {
-	return text ? text : "-";
+	line_text(line, text ? text : "-");
+	line_char(line, ' ');
 }
 
 /* What the request was about: the object, the bucket, or where it went. */
-static void print_object(FILE *file, const struct request *request)
+static void put_object(struct line *line, const struct request *request)
 {
 	const char *a = request->bucket, *b = request->key;
 
 	if (!a)
 		a = request->endpoint, b = request->path;
-	fputs(or_dash(a), file);
+	line_text(line, a ? a : "-");
 	if (a && b && a == request->bucket)
-		putc('/', file);
-	if (b)
-		fputs(b, file);
+		line_char(line, '/');
+	put(line, b ? b : "");
 }
 
 static int simple_emit(struct output *output, const struct request *request)
 {
-	FILE *file = output->file;
-	struct cell clock, status, ms;
+	struct cell *cell = &output->cell;
+	struct line line;
 
-	fprintf(file, "%s %s %s ", or_dash(column_clock(&request->time_ns, &clock)),
-		or_dash(request->comm), or_dash(column_operation(request, &clock)));
-	print_object(file, request);
-	fprintf(file, " %s %s ms", or_dash(column_int(&request->status, &status)),
-		or_dash(column_ms(&request->latency_ns, &ms)));
+	line_begin(&line, output->file);
+	put(&line, column_clock(&request->time_ns, cell));
+	put(&line, request->comm);
+	put(&line, column_operation(request, cell));
+	put_object(&line, request);
+	put(&line, column_int(&request->status, cell));
+	put(&line, column_ms(&request->latency_ns, cell));
+	line_text(&line, "ms");
 	/* The reasons to look twice come last, so that fields keep their places. */
-	if (request->state != REQUEST_COMPLETE)
-		fprintf(file, " %s", request_state_name(request->state));
-	if (request->error_code)
-		fprintf(file, " %s", request->error_code);
-	putc('\n', file);
+	if (request->state != REQUEST_COMPLETE) {
+		line_char(&line, ' ');
+		line_text(&line, request_state_name(request->state));
+	}
+	if (request->error_code) {
+		line_char(&line, ' ');
+		line_text(&line, request->error_code);
+	}
+	line_end(&line);
 	return 0;
 }
 

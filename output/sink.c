@@ -28,14 +28,14 @@ static int guarded(struct output *output, int error)
 {
 	int saved = errno;
 
-	if (error || !ferror(output->file))
+	if (error || !ferror_unlocked(output->file))
 		return error;
 	return saved ? -saved : -EIO;
 }
 
 static void prepare(struct output *output)
 {
-	clearerr(output->file);
+	clearerr_unlocked(output->file);
 	errno = 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "column.h"
 #include "parsers/counters.h"
 #include "parsers/request.h"
 
@@ -17,6 +18,7 @@ struct output {
 	bool wide;	      /* --wide: the phases as columns */
 	const uint64_t *lost; /* running count, shown in each JSON object */
 	void *state;	      /* the sink's own, from open() to close() */
+	struct cell cell;     /* for sinks to put texts together in */
 };
 
 /* Callbacks return 0 or -errno. A failed write need not be looked for: the

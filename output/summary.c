@@ -51,25 +51,26 @@ void summary_free(struct summary *summary)
 static struct row *row_of(struct summary *summary, const char *name)
 {
 	for (size_t i = 0; i < summary->n; i++)
-		if (strcmp(summary->row[i]->name, name) == 0)
+		if (strncmp(summary->row[i]->name, name, NAME_SIZE - 1) == 0)
 			return summary->row[i];
 	struct row *row = summary->n < ROWS_MAX ? calloc(1, sizeof(*row)) : NULL;
 	if (!row)
 		return summary->row[ROWS_MAX];
-	strcpy(row->name, name);
+	snprintf(row->name, sizeof(row->name), "%s", name);
 	return summary->row[summary->n++] = row;
 }
 
 void summary_add(struct summary *summary, const struct request *request)
 {
-	char name[NAME_SIZE];
+	char other[NAME_SIZE];
 	const char *method = request->method ? request->method : "?";
+	const char *name = request->operation;
 
-	if (request->operation)
-		snprintf(name, sizeof(name), "%s", request->operation);
-	else
-		snprintf(name, sizeof(name), "%.32s (%s)", method,
+	if (!name) {
+		snprintf(other, sizeof(other), "%.32s (%s)", method,
 			 request->is_s3 ? "S3, unknown" : "not S3");
+		name = other;
+	}
 	struct row *row = row_of(summary, name);
 	histogram_add(&row->latency, request->latency_ns > 0 ? (uint64_t)request->latency_ns : 0);
 	row->errors += request->is_error;

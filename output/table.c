@@ -2,49 +2,60 @@
 /* The table for people: aligned, one line a request, nothing cut off. */
 #include "sink.h"
 
-#include "column.h"
+#include "line.h"
 
 /* Characters, not bytes: every byte of UTF-8 but the continuations. */
-static int columns_taken(const char *text)
+static size_t columns_taken(const char *text, size_t n)
 {
-	int n = 0;
+	size_t taken = 0;
 
-	for (; *text; text++)
-		n += (*text & 0xc0) != 0x80;
-	return n;
+	for (size_t i = 0; i < n; i++)
+		taken += (text[i] & 0xc0) != 0x80;
+	return taken;
+}
+
+static void put_blanks(struct line *line, size_t n)
+{
+	static const char blanks[] = "                                ";
+
+	for (; n >= sizeof(blanks); n -= sizeof(blanks) - 1)
+		line_put(line, blanks, sizeof(blanks) - 1);
+	line_put(line, blanks, n);
 }
 
 /* A text wider than its column moves the rest of its own row, no other. */
-static void print(FILE *file, const char *text, int width, bool first)
+static void put_cell(struct line *line, const char *text, int width, bool first)
 {
-	int blanks = (width < 0 ? -width : width) - columns_taken(text);
+	size_t n = strlen(text), taken = columns_taken(text, n);
+	size_t wanted = (size_t)(width < 0 ? -width : width);
+	size_t blanks = wanted > taken ? wanted - taken : 0;
 
-	if (blanks < 0)
-		blanks = 0;
 	if (!first)
-		putc(' ', file);
+		line_char(line, ' ');
 	if (width > 0)
-		fprintf(file, "%*s", blanks, "");
-	fputs(text, file);
+		put_blanks(line, blanks);
+	line_put(line, text, n);
 	if (width < 0)
-		fprintf(file, "%*s", blanks, "");
+		put_blanks(line, blanks);
 }
 
 /* One line; without a request, the headings. */
 static void print_line(struct output *output, const struct request *request)
 {
 	const struct column *column;
-	struct cell cell;
+	struct line line;
 	bool first = true;
 
+	line_begin(&line, output->file);
 	for (size_t i = 0; (column = column_at(i)); i++) {
 		if (!column->heading || (column->wide && !output->wide))
 			continue;
-		const char *text = request ? column_text(column, request, &cell) : column->heading;
-		print(output->file, text ? text : "-", column->width, first);
+		const char *text =
+			request ? column_text(column, request, &output->cell) : column->heading;
+		put_cell(&line, text ? text : "-", column->width, first);
 		first = false;
 	}
-	putc('\n', output->file);
+	line_end(&line);
 }
 
 static int table_open(struct output *output)

@@ -19,6 +19,22 @@ int event_check(const struct exchange *e)
 	return 0;
 }
 
+int event_time(const void *data, size_t size, __u64 *time)
+{
+	size_t at = offsetof(struct event_process, time);
+	__u32 kind;
+
+	if (size < sizeof(kind))
+		return -EBADMSG;
+	memcpy(&kind, data, sizeof(kind));
+	if (kind == EVENT_EXCHANGE)
+		at = offsetof(struct exchange, t_emit);
+	if (size < at + sizeof(*time))
+		return -EBADMSG;
+	memcpy(time, (const char *)data + at, sizeof(*time));
+	return 0;
+}
+
 int event_decode(const void *data, size_t size, struct event *out)
 {
 	struct event_process process;

@@ -15,6 +15,9 @@ struct event {
 	struct exchange exchange; /* EVENT_EXCHANGE only */
 };
 
+/* When it was sent. 0, or -EBADMSG for what is too short to tell. */
+int event_time(const void *data, size_t size, __u64 *time);
+
 /* Checks and copies. 0, or -EBADMSG for what no program of ours can have sent. */
 int event_decode(const void *data, size_t size, struct event *out);
 

@@ -160,13 +160,14 @@ static bool match_key(const struct settings *settings, const struct request *req
 /* The endpoint, or the Host of a virtual-hosted request; the port may be left out. */
 static bool match_host(const struct settings *settings, const struct request *request)
 {
-	char virtual[512] = "";
+	char virtual[512];
 	const char *host[] = {request->endpoint, virtual};
 
 	if (settings->host.n == 0)
 		return true;
 	if (!request->endpoint)
 		return false;
+	virtual[0] = '\0';
 	if (request->bucket)
 		snprintf(virtual, sizeof(virtual), "%s.%s", request->bucket, request->endpoint);
 	for (size_t i = 0; i < settings->host.n; i++) {

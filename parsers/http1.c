@@ -25,11 +25,12 @@ static size_t find_crlf(struct slice in, size_t at)
 	return in.n;
 }
 
-/* Walks lines from at until an empty one; *lines covers the whole lines before
- * it. What a line says is not judged: odd headers are no reason to lose a row. */
-static long walk_lines(struct slice in, size_t at, struct slice *lines)
+/* Walks lines from at until an empty one, and remembers where they are. What a
+ * line says is not judged: odd headers are no reason to lose a row. */
+static long walk_lines(struct slice in, size_t at, struct http1_headers *out)
 {
-	*lines = (struct slice){in.p + at, 0};
+	out->all = (struct slice){in.p + at, 0};
+	out->n = 0;
 	for (;;) {
 		size_t end = find_crlf(in, at);
 
@@ -37,9 +38,18 @@ static long walk_lines(struct slice in, size_t at, struct slice *lines)
 			return HTTP1_PARTIAL;
 		if (end == at)
 			return (long)(end + crlf.n);
+		if (out->n < HTTP1_LINES)
+			out->line[out->n++] = (struct slice){in.p + at, end - at};
 		at = end + crlf.n;
-		lines->n = (size_t)(in.p + at - lines->p);
+		out->all.n = (size_t)(in.p + at - out->all.p);
 	}
+}
+
+/* No lines yet; clearing them all would cost as much as reading some. */
+static void no_lines(struct http1_headers *out)
+{
+	out->all = SLICE_NONE;
+	out->n = 0;
 }
 
 /* Takes word from *rest. 1 when it was there, HTTP1_PARTIAL when the input
@@ -98,8 +108,13 @@ static int take_target(struct slice *rest, struct slice *target)
 	bool control = false;
 	size_t n = 0;
 
-	for (; n < rest->n && rest->p[n] && !strchr(" \t\r\n", rest->p[n]); n++)
-		control |= (unsigned char)rest->p[n] < ' ' || rest->p[n] == 0x7f;
+	for (; n < rest->n; n++) {
+		char c = rest->p[n];
+
+		if (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0')
+			break;
+		control |= (unsigned char)c < ' ' || c == 0x7f;
+	}
 	*target = (struct slice){rest->p, n};
 	if (n == rest->n)
 		return control ? HTTP1_BAD : HTTP1_PARTIAL;
@@ -114,7 +129,10 @@ long http1_request(struct slice in, struct http1_request *out)
 	struct slice rest = in;
 	int taken;
 
-	*out = (struct http1_request){.minor = -1};
+	out->method = out->target = SLICE_NONE;
+	out->minor = -1;
+	out->whole = false;
+	no_lines(&out->headers);
 	if ((taken = take_method(&rest, &out->method)) <= 0 ||
 	    (taken = take_target(&rest, &out->target)) <= 0 ||
 	    (taken = take_version(&rest, &out->minor)) <= 0 || (taken = take(&rest, crlf)) <= 0)
@@ -130,7 +148,10 @@ long http1_response(struct slice in, struct http1_response *out)
 	struct slice rest = in;
 	int taken, status = 0;
 
-	*out = (struct http1_response){.minor = -1};
+	out->status = 0;
+	out->minor = -1;
+	out->whole = false;
+	no_lines(&out->headers);
 	if ((taken = take_version(&rest, &out->minor)) <= 0 ||
 	    (taken = take(&rest, SLICE(" "))) <= 0)
 		return taken;
@@ -177,9 +198,14 @@ static struct slice trim(struct slice s)
 	return s;
 }
 
+struct header {
+	struct slice name;
+	struct slice value; /* without surrounding white space */
+};
+
 /* Splits "Name: value". A line that begins with a blank (an old-style folded
  * value) or has a blank before the colon is malformed. */
-static bool split_header(struct slice line, struct http1_header *out)
+static bool split_header(struct slice line, struct header *out)
 {
 	size_t n = 0;
 
@@ -192,39 +218,60 @@ static bool split_header(struct slice line, struct http1_header *out)
 	return true;
 }
 
-bool http1_next_header(struct slice *rest, struct http1_header *out)
-{
-	while (rest->n) {
-		size_t end = find_crlf(*rest, 0);
-		struct slice line = {rest->p, end};
+/* Where a walk over header lines stands. */
+struct walk {
+	const struct http1_headers *headers;
+	size_t i;	   /* the next of the lines that are remembered */
+	struct slice rest; /* what is behind them */
+};
 
-		if (end == rest->n) {
-			*rest = slice_from(*rest, end);
-			break;
-		}
-		*rest = slice_from(*rest, end + crlf.n);
-		if (split_header(line, out))
-			return true;
+static struct walk walk_begin(const struct http1_headers *headers)
+{
+	struct walk walk = {headers, 0, SLICE_NONE};
+
+	if (headers->n == HTTP1_LINES) {
+		struct slice last = headers->line[HTTP1_LINES - 1];
+		walk.rest = slice_from(headers->all,
+				       (size_t)(last.p - headers->all.p) + last.n + crlf.n);
 	}
-	*out = (struct http1_header){SLICE_NONE, SLICE_NONE};
-	return false;
+	return walk;
 }
 
-struct slice http1_header(struct slice headers, struct slice name)
+static bool next_line(struct walk *walk, struct slice *line)
 {
-	struct http1_header header;
+	if (walk->i < walk->headers->n) {
+		*line = walk->headers->line[walk->i++];
+		return true;
+	}
+	if (!walk->rest.n)
+		return false;
+	*line = (struct slice){walk->rest.p, find_crlf(walk->rest, 0)};
+	walk->rest = slice_from(walk->rest, line->n + crlf.n);
+	return true;
+}
 
-	while (headers.n) {
-		size_t end = find_crlf(headers, 0);
-		struct slice line = {headers.p, end};
+/* The next value of that name, SLICE_NONE behind the last. */
+static struct slice next_value(struct walk *walk, struct slice name)
+{
+	struct header header;
+	struct slice line;
 
-		/* The cheap questions first: this is asked of every line, often. */
-		if (end < headers.n && end > name.n && line.p[name.n] == ':' &&
+	if (!name.n)
+		return SLICE_NONE;
+	/* The cheap questions first: this is asked of every line, often. */
+	while (next_line(walk, &line))
+		if (line.n > name.n && line.p[name.n] == ':' &&
+		    ((line.p[0] ^ name.p[0]) & ~0x20) == 0 &&
 		    strncasecmp(line.p, name.p, name.n) == 0 && split_header(line, &header))
 			return header.value;
-		headers = slice_from(headers, end + crlf.n);
-	}
 	return SLICE_NONE;
+}
+
+struct slice http1_header(const struct http1_headers *headers, struct slice name)
+{
+	struct walk walk = walk_begin(headers);
+
+	return next_value(&walk, name);
 }
 
 /* Takes the next member of a comma-separated list; false at the end. */
@@ -258,34 +305,34 @@ static bool parse_length(struct slice digits, uint64_t *length)
 /* What the framing headers say. Repeated lengths that agree are one length;
  * any that is malformed, too large or different makes the length unknown, and
  * so does a transfer coding that does not end in chunked. */
-static struct http1_body framing(struct slice headers, enum http1_framing otherwise)
+static struct http1_body framing(const struct http1_headers *headers, enum http1_framing otherwise)
 {
 	static const struct http1_body unknown = {HTTP1_CLOSE, 0};
 	struct http1_body body = {otherwise, 0};
-	struct slice coding = SLICE_NONE, member;
+	struct slice coding = SLICE_NONE, value, member;
 	bool bad_length = false, has_length = false;
-	struct http1_header header;
+	struct walk walk = walk_begin(headers);
 
-	while (http1_next_header(&headers, &header)) {
-		if (slice_is_nocase(header.name, SLICE("Transfer-Encoding"))) {
-			while (next_member(&header.value, &member))
-				if (member.n && !slice_is_nocase(member, SLICE("identity")))
-					coding = member;
-		} else if (slice_is_nocase(header.name, SLICE("Content-Length"))) {
-			while (next_member(&header.value, &member)) {
-				uint64_t length = 0;
-
-				bad_length |= !parse_length(member, &length) ||
-					      (has_length && length != body.length);
-				has_length = true;
-				body = (struct http1_body){HTTP1_LENGTH, length};
-			}
-		}
-	}
+	while ((value = next_value(&walk, SLICE("Transfer-Encoding"))).p)
+		while (next_member(&value, &member))
+			if (member.n && !slice_is_nocase(member, SLICE("identity")))
+				coding = member;
 	if (coding.p)
 		return slice_is_nocase(coding, SLICE("chunked"))
 			       ? (struct http1_body){HTTP1_CHUNKED, 0}
 			       : unknown;
+
+	walk = walk_begin(headers);
+	while ((value = next_value(&walk, SLICE("Content-Length"))).p) {
+		while (next_member(&value, &member)) {
+			uint64_t length = 0;
+
+			bad_length |= !parse_length(member, &length) ||
+				      (has_length && length != body.length);
+			has_length = true;
+			body = (struct http1_body){HTTP1_LENGTH, length};
+		}
+	}
 	return bad_length ? unknown : body;
 }
 
@@ -293,7 +340,7 @@ struct http1_body http1_request_body(const struct http1_request *request)
 {
 	if (slice_is(request->method, SLICE("CONNECT")))
 		return (struct http1_body){HTTP1_NO_BODY, 0};
-	return framing(request->headers, HTTP1_NO_BODY);
+	return framing(&request->headers, HTTP1_NO_BODY);
 }
 
 struct http1_body http1_response_body(const struct http1_response *response, struct slice method)
@@ -305,7 +352,7 @@ struct http1_body http1_response_body(const struct http1_response *response, str
 		return (struct http1_body){HTTP1_NO_BODY, 0};
 	if (slice_is(method, SLICE("CONNECT")) && status >= 200 && status < 300)
 		return (struct http1_body){HTTP1_NO_BODY, 0};
-	return framing(response->headers, HTTP1_CLOSE);
+	return framing(&response->headers, HTTP1_CLOSE);
 }
 
 /* Parses a chunk's size line with its CRLF; returns its length, or
@@ -375,7 +422,8 @@ bool http1_next_chunk(struct slice *rest, struct slice *data)
 
 long http1_chunked(struct slice in, uint64_t *payload)
 {
-	struct slice rest = in, data, trailers;
+	struct http1_headers trailers;
+	struct slice rest = in, data;
 
 	*payload = 0;
 	for (;;) {
@@ -416,7 +464,7 @@ bool http1_chunked_ends(struct slice tail)
 	/* Backwards, a line at a time: trailers, then the last chunk. */
 	while (lines.n >= crlf.n && memcmp(lines.p + lines.n - crlf.n, crlf.p, crlf.n) == 0) {
 		size_t end = lines.n - crlf.n, start = end;
-		struct http1_header trailer;
+		struct header trailer;
 
 		while (start > 0 &&
 		       !(start >= crlf.n && memcmp(lines.p + start - crlf.n, crlf.p, crlf.n) == 0))

@@ -13,24 +13,29 @@
 #define HTTP1_PARTIAL 0 /* a good beginning; what was seen so far is filled in */
 #define HTTP1_BAD (-1)	/* not an HTTP/1.x head */
 
+#define HTTP1_LINES 32 /* more than clients and servers send; those behind are found, too */
+
+/* Header lines, and where they begin: a head is cut into lines once, and asked
+ * for many names. */
+struct http1_headers {
+	struct slice all; /* whole lines seen so far, each with its CRLF */
+	size_t n;
+	struct slice line[HTTP1_LINES]; /* the first n, without it */
+};
+
 struct http1_request {
-	struct slice method;  /* "GET" */
-	struct slice target;  /* "/bucket/key?versionId=1", as sent */
-	int minor;	      /* HTTP/1.minor, -1 while unknown */
-	struct slice headers; /* whole header lines seen so far, each with its CRLF */
-	bool whole;	      /* the empty line after the headers was seen */
+	struct slice method; /* "GET" */
+	struct slice target; /* "/bucket/key?versionId=1", as sent */
+	int minor;	     /* HTTP/1.minor, -1 while unknown */
+	bool whole;	     /* the empty line after the headers was seen */
+	struct http1_headers headers;
 };
 
 struct http1_response {
 	int status; /* 100-599, 0 while unknown */
 	int minor;
-	struct slice headers;
 	bool whole;
-};
-
-struct http1_header {
-	struct slice name;
-	struct slice value; /* without surrounding white space */
+	struct http1_headers headers;
 };
 
 /* Parses a request head. Returns its length in bytes (> 0) when it is whole,
@@ -42,12 +47,9 @@ long http1_request(struct slice in, struct http1_request *out);
 /* Parses one response head, interim or final. Returns as http1_request(). */
 long http1_response(struct slice in, struct http1_response *out);
 
-/* Takes the next header line from *rest. False at the end. Malformed lines
- * are passed over. */
-bool http1_next_header(struct slice *rest, struct http1_header *out);
-
-/* The value of the first header of that name (any case), or SLICE_NONE. */
-struct slice http1_header(struct slice headers, struct slice name);
+/* The value of the first header of that name (any case), without surrounding
+ * white space, or SLICE_NONE. Malformed lines are passed over. */
+struct slice http1_header(const struct http1_headers *headers, struct slice name);
 
 enum http1_framing {
 	HTTP1_NO_BODY,

@@ -50,19 +50,18 @@ struct answer {
 	uint64_t end; /* where the next response begins; 0 unknown */
 };
 
-static struct asked parse_asked(struct side side, uint64_t at)
+static void parse_asked(struct side side, uint64_t at, struct asked *a)
 {
-	struct asked a = {0};
-
-	a.head_size = http1_request(slice_from(side.kept, at), &a.head);
-	if (a.head_size <= 0)
-		return a;
-	a.body = http1_request_body(&a.head);
-	if (a.body.framing == HTTP1_NO_BODY)
-		a.end = at + (uint64_t)a.head_size;
-	else if (a.body.framing == HTTP1_LENGTH && a.body.length < UINT64_MAX / 2)
-		a.end = at + (uint64_t)a.head_size + a.body.length;
-	return a;
+	a->body = (struct http1_body){HTTP1_NO_BODY, 0};
+	a->end = 0;
+	a->head_size = http1_request(slice_from(side.kept, at), &a->head);
+	if (a->head_size <= 0)
+		return;
+	a->body = http1_request_body(&a->head);
+	if (a->body.framing == HTTP1_NO_BODY)
+		a->end = at + (uint64_t)a->head_size;
+	else if (a->body.framing == HTTP1_LENGTH && a->body.length < UINT64_MAX / 2)
+		a->end = at + (uint64_t)a->head_size + a->body.length;
 }
 
 /* The last chunk's end: exactly, when every byte was kept, else by the tail. */
@@ -89,47 +88,49 @@ static void end_of_chunks(const struct exchange *e, struct side side, uint64_t b
 			       e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
 }
 
-static struct answer parse_answer(const struct exchange *e, struct side side, uint64_t at,
-				  struct slice method)
+static void parse_answer(const struct exchange *e, struct side side, uint64_t at,
+			 struct slice method, struct answer *a)
 {
-	struct answer a = {.size = -1};
 	uint64_t body_at, body;
 
+	a->body = (struct http1_body){HTTP1_NO_BODY, 0};
+	a->size = -1;
+	a->whole = a->unseen = false;
+	a->end = 0;
 	/* Interim heads in the same read as the final one. */
 	for (;;) {
-		a.begin = at;
-		a.head_size = http1_response(slice_from(side.kept, at), &a.head);
-		if (a.head_size <= 0 || a.head.status >= 200 || a.head.status == 101)
+		a->begin = at;
+		a->head_size = http1_response(slice_from(side.kept, at), &a->head);
+		if (a->head_size <= 0 || a->head.status >= 200 || a->head.status == 101)
 			break;
-		at += (uint64_t)a.head_size;
+		at += (uint64_t)a->head_size;
 	}
-	if (a.head_size == HTTP1_PARTIAL && a.head.status < 200)
-		a.head.status = 0; /* an interim head, cut off: no answer yet */
-	if (a.head_size <= 0)
-		return a;
-	body_at = at + (uint64_t)a.head_size;
+	if (a->head_size == HTTP1_PARTIAL && a->head.status < 200)
+		a->head.status = 0; /* an interim head, cut off: no answer yet */
+	if (a->head_size <= 0)
+		return;
+	body_at = at + (uint64_t)a->head_size;
 	body = side.total > body_at ? side.total - body_at : 0;
-	a.body = http1_response_body(&a.head, method);
-	switch (a.body.framing) {
+	a->body = http1_response_body(&a->head, method);
+	switch (a->body.framing) {
 	case HTTP1_NO_BODY:
-		a.whole = true;
-		a.size = 0;
-		a.end = body_at;
+		a->whole = true;
+		a->size = 0;
+		a->end = body_at;
 		break;
 	case HTTP1_LENGTH:
-		a.whole = body >= a.body.length;
-		a.size = (int64_t)(a.whole ? a.body.length : body);
-		a.end = a.whole ? body_at + a.body.length : 0;
+		a->whole = body >= a->body.length;
+		a->size = (int64_t)(a->whole ? a->body.length : body);
+		a->end = a->whole ? body_at + a->body.length : 0;
 		break;
 	case HTTP1_CHUNKED:
-		end_of_chunks(e, side, body_at, &a);
+		end_of_chunks(e, side, body_at, a);
 		break;
 	case HTTP1_CLOSE:
-		a.whole = e->flags & EXCHANGE_EOF;
-		a.size = (int64_t)body;
+		a->whole = e->flags & EXCHANGE_EOF;
+		a->size = (int64_t)body;
 		break;
 	}
-	return a;
 }
 
 static int64_t at_least_0(int64_t n)
@@ -145,7 +146,7 @@ static int64_t expect_time(const struct exchange *e, const struct asked *asked, 
 
 	if (!e->t_head || !e->t_body || asked->head_size <= 0 ||
 	    e->head_sent != (uint64_t)asked->head_size ||
-	    !slice_is_nocase(http1_header(asked->head.headers, SLICE("expect")),
+	    !slice_is_nocase(http1_header(&asked->head.headers, SLICE("expect")),
 			     SLICE("100-continue")))
 		return 0;
 	if (e->t_interim && e->t_interim < until)
@@ -188,7 +189,7 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 static int64_t sent_size(const struct exchange *e, const struct asked *asked, uint64_t at)
 {
 	struct slice decoded =
-		http1_header(asked->head.headers, SLICE("x-amz-decoded-content-length"));
+		http1_header(&asked->head.headers, SLICE("x-amz-decoded-content-length"));
 	uint64_t body, n = 0;
 
 	if (asked->head_size <= 0)
@@ -253,12 +254,12 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->key = text_decoded(&arena, s3.key);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
-	r->client_type = useragent_client(http1_header(asked->head.headers, SLICE("user-agent")));
+	r->client_type = useragent_client(http1_header(&asked->head.headers, SLICE("user-agent")));
 	if (response) {
 		r->request_id = text_clean(
-			&arena, http1_header(response->headers, SLICE("x-amz-request-id")));
+			&arena, http1_header(&response->headers, SLICE("x-amz-request-id")));
 		r->host_id =
-			text_clean(&arena, http1_header(response->headers, SLICE("x-amz-id-2")));
+			text_clean(&arena, http1_header(&response->headers, SLICE("x-amz-id-2")));
 		if (s3.is_s3)
 			r->error_code = text_clean(&arena, answer_error(received, asked, a));
 	}
@@ -329,10 +330,11 @@ int request_build(const struct exchange *e, struct slice more,
 		sent.kept = (struct slice){head, req_len + more.n};
 	}
 	for (;;) {
-		struct asked asked = parse_asked(sent, at);
+		struct asked asked;
 		struct answer a;
 		bool piped;
 
+		parse_asked(sent, at, &asked);
 		if (asked.head_size == HTTP1_BAD) {
 			if (n == 0) {
 				memset(&rows[0], 0, offsetof(struct request, text));
@@ -340,7 +342,7 @@ int request_build(const struct exchange *e, struct slice more,
 			}
 			break;
 		}
-		a = parse_answer(e, received, answer_at, asked.head.method);
+		parse_answer(e, received, answer_at, asked.head.method, &a);
 		if (n > 0 && e->received > answer_at &&
 		    (answer_at == 0 || answer_at >= received.kept.n)) {
 			/* Behind an answer whose end is not known, or beyond what was
@@ -357,8 +359,7 @@ int request_build(const struct exchange *e, struct slice more,
 		}
 		n++;
 		piped = asked.end && asked.end < sent.kept.n &&
-			http1_request(slice_from(sent.kept, asked.end),
-				      &(struct http1_request){0}) != HTTP1_BAD;
+			http1_request(slice_from(sent.kept, asked.end), &asked.head) != HTTP1_BAD;
 		if (!piped || n == max)
 			break;
 		at = asked.end;

@@ -59,7 +59,7 @@ static enum verdict judge_scope(struct slice credential)
 
 static enum verdict judge_authorization(const struct http1_request *request)
 {
-	struct slice value = http1_header(request->headers, SLICE("Authorization"));
+	struct slice value = http1_header(&request->headers, SLICE("Authorization"));
 	struct slice mark = SLICE("Credential=");
 
 	for (size_t i = 0; value.n && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
@@ -162,7 +162,7 @@ static bool is_foreign(const struct http1_request *request, const struct s3_host
 	if (slice_is(request->method, SLICE("CONNECT")))
 		return true;
 	for (size_t i = 0; i < sizeof(foreign_headers) / sizeof(foreign_headers[0]); i++)
-		if (http1_header(request->headers, foreign_headers[i]).p)
+		if (http1_header(&request->headers, foreign_headers[i]).p)
 			return true;
 	for (size_t i = 0; i < sizeof(foreign_hosts) / sizeof(foreign_hosts[0]); i++)
 		if (slice_is_nocase(host->name, foreign_hosts[i]))
@@ -200,17 +200,17 @@ static const struct {
 
 static bool answered_by_s3(const struct http1_response *response)
 {
-	struct slice server = http1_header(response->headers, SLICE("Server"));
+	struct slice server = http1_header(&response->headers, SLICE("Server"));
 
 	/* "MinIO Console" is another program. */
 	if (slice_is(server, SLICE("MinIO")) || slice_begins(server, SLICE("MinIO/")))
 		return true;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		struct slice value = http1_header(response->headers, answers[i].name);
+		struct slice value = http1_header(&response->headers, answers[i].name);
 		struct slice with = answers[i].with;
 
 		if (value.p && slice_begins(value, answers[i].begin) &&
-		    (!with.p || http1_header(response->headers, with).p))
+		    (!with.p || http1_header(&response->headers, with).p))
 			return true;
 	}
 	return false;
@@ -230,18 +230,18 @@ static bool judge(const struct http1_request *request, const struct http1_respon
 		return signature == IS_S3;
 	if (host->known || s3_operation_hint(request->method, query))
 		return true;
-	if (http1_header(request->headers, SLICE("x-amz-content-sha256")).p &&
-	    http1_header(request->headers, SLICE("x-amz-date")).p)
+	if (http1_header(&request->headers, SLICE("x-amz-content-sha256")).p &&
+	    http1_header(&request->headers, SLICE("x-amz-date")).p)
 		return true;
 	return response && answered_by_s3(response);
 }
 
-/* Where in s one of the characters of stop first stands; s.n when nowhere. */
-static size_t span(struct slice s, const char *stop)
+/* Where in s one of two characters first stands; s.n when neither does. */
+static size_t span(struct slice s, char a, char b)
 {
 	size_t n = 0;
 
-	while (n < s.n && !(s.p[n] && strchr(stop, s.p[n])))
+	while (n < s.n && s.p[n] != a && s.p[n] != b)
 		n++;
 	return n;
 }
@@ -251,21 +251,21 @@ static size_t span(struct slice s, const char *stop)
 static struct slice split_target(const struct http1_request *request, struct s3_request *out)
 {
 	static const struct slice web[] = {SLICE("http://"), SLICE("https://")};
-	struct slice host = http1_header(request->headers, SLICE("Host"));
+	struct slice host = http1_header(&request->headers, SLICE("Host"));
 	struct slice rest = request->target;
 
 	for (size_t i = 0; i < sizeof(web) / sizeof(web[0]); i++) {
 		if (rest.n < web[i].n || strncasecmp(rest.p, web[i].p, web[i].n) != 0)
 			continue;
 		rest = slice_from(rest, web[i].n);
-		host = (struct slice){rest.p, span(rest, "/?")};
+		host = (struct slice){rest.p, span(rest, '/', '?')};
 		rest = slice_from(rest, host.n);
-		size_t user = span(host, "@");
+		size_t user = span(host, '@', '@');
 		if (user < host.n)
 			host = slice_from(host, user + 1);
 		break;
 	}
-	size_t n = span(rest, "?");
+	size_t n = span(rest, '?', '?');
 	out->path = (struct slice){rest.p, n};
 	out->query = n < rest.n ? slice_from(rest, n + 1) : SLICE_NONE;
 	return host;
@@ -283,12 +283,12 @@ static enum s3_level address(const struct http1_request *request, const struct s
 	    host->kind == S3_HOST_CONTROL || (out->path.n && out->path.p[0] != '/'))
 		return S3_UNKNOWN;
 	if (slice_is(out->path, SLICE("/WriteGetObjectResponse")) &&
-	    http1_header(request->headers, SLICE("x-amz-request-route")).p)
+	    http1_header(&request->headers, SLICE("x-amz-request-route")).p)
 		return S3_ROUTE;
 
 	out->bucket = host->bucket;
 	if (!host->bucket.p) {
-		size_t n = span(rest, "/");
+		size_t n = span(rest, '/', '/');
 
 		if (!rest.n)
 			return host->kind == S3_HOST_DIRECTORIES ? S3_DIRECTORIES : S3_SERVICE;

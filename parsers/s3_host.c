@@ -74,6 +74,11 @@ static const struct slice providers[] = {
 	SLICE("s3.*.localhost.localstack.cloud"),
 };
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
 static struct slice before_port(struct slice host, struct slice *port)
 {
 	size_t n = host.n;
@@ -93,11 +98,10 @@ static struct slice before_port(struct slice host, struct slice *port)
 /* Takes the last label off *name. */
 static struct slice pop_label(struct slice *name)
 {
-	size_t n = name->n;
-
-	while (n && name->p[n - 1] != '.')
-		n--;
+	const char *dot = name->n ? memrchr(name->p, '.', name->n) : NULL;
+	size_t n = dot ? (size_t)(dot - name->p) + 1 : 0;
 	struct slice label = slice_from(*name, n);
+
 	name->n = n ? n - 1 : 0;
 	return label;
 }
@@ -107,28 +111,51 @@ static bool label_fits(struct slice label, struct slice form)
 	if (!form.n || form.p[form.n - 1] != '*')
 		return slice_is_nocase(label, form);
 	form.n--;
-	return label.n && label.n >= form.n && strncasecmp(label.p, form.p, form.n) == 0;
+	return label.n && label.n >= form.n && (!form.n || lower(label.p[0]) == lower(form.p[0])) &&
+	       strncasecmp(label.p, form.p, form.n) == 0;
 }
 
-/* Whether name ends with form; *rest is then what stands before it. */
+/* Whether name ends with form; *rest is then what stands before it. From the
+ * right, a character at a time: most forms differ in the first that is compared. */
 static bool form_fits(struct slice name, struct slice form, struct slice *rest)
 {
+	bool label_end = true;
+
 	while (form.n) {
-		if (!name.n || !label_fits(pop_label(&name), pop_label(&form)))
+		char wanted = form.p[form.n - 1];
+
+		if (label_end && wanted == '*') {
+			if (!name.n || !label_fits(pop_label(&name), pop_label(&form)))
+				return false;
+			continue; /* both have lost the dot as well: another label ends */
+		}
+		if (!name.n || lower(name.p[name.n - 1]) != lower(wanted))
 			return false;
+		label_end = wanted == '.';
+		name.n--;
+		form.n--;
+	}
+	/* A label that was compared so has to begin here, too. */
+	if (name.n && !label_end) {
+		if (name.p[name.n - 1] != '.')
+			return false;
+		name.n--;
 	}
 	*rest = name;
 	return true;
 }
 
-/* "http://minio.local:9000/", "*.ceph.lan:80" -> "minio.local:9000", "ceph.lan:80" */
+/* "http://minio.local:9000/", "*.ceph.lan:80", ".ceph.lan:80" -> "minio.local:9000", "ceph.lan:80"
+ */
 static struct slice pattern_name(const char *pattern, struct slice *port)
 {
 	const char *scheme = strstr(pattern, "://");
 	const char *begin = scheme ? scheme + 3 : pattern;
 
-	if (strncmp(begin, "*.", 2) == 0)
-		begin += 2;
+	if (*begin == '*' && begin[1] == '.')
+		begin++;
+	if (*begin == '.')
+		begin++;
 	return before_port((struct slice){begin, strcspn(begin, "/")}, port);
 }
 

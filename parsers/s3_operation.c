@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "s3_operation.h"
 
+#include <stdint.h>
+
 #include "s3.h"
 #include "url.h"
 
@@ -144,11 +146,38 @@ static struct slice text(const char *s)
 	return (struct slice){s, strlen(s)};
 }
 
+/* Equal, without looking for the text's end first: tables are walked so. */
+static bool is_text(struct slice s, const char *wanted)
+{
+	size_t n = 0;
+
+	while (n < s.n && wanted[n] && s.p[n] == wanted[n])
+		n++;
+	return n == s.n && !wanted[n];
+}
+
 enum found {
 	ABSENT,
 	PRESENT,
 	UNREAD, /* a header that may stand where the head was cut off */
 };
+
+/* The characters that parameters begin with, as a set: most rows need one that
+ * begins with another. */
+static uint64_t first_of(char c)
+{
+	return UINT64_C(1) << (c & 63);
+}
+
+static uint64_t firsts(struct slice query)
+{
+	struct url_param param;
+	uint64_t set = 0;
+
+	while (url_next_param(&query, &param))
+		set |= first_of((char)url_next_byte(&param.name));
+	return set;
+}
 
 static enum found find_param(struct slice query, const char *wanted)
 {
@@ -164,7 +193,7 @@ static enum found find_param(struct slice query, const char *wanted)
 
 static enum found find_header(const struct http1_request *request, const char *wanted, size_t n)
 {
-	struct slice value = http1_header(request->headers, (struct slice){wanted, n});
+	struct slice value = http1_header(&request->headers, (struct slice){wanted, n});
 	struct slice begin = text(wanted + n + 1);
 
 	if (!value.p)
@@ -175,15 +204,17 @@ static enum found find_header(const struct http1_request *request, const char *w
 }
 
 static enum found find_needs(const struct http1_request *request, struct slice query,
-			     const struct row *row)
+			     uint64_t begun, const struct row *row)
 {
 	enum found found = PRESENT;
 
 	for (size_t i = 0; i < 3 && row->needs[i] && found == PRESENT; i++) {
-		size_t n = strcspn(row->needs[i], ":");
+		const char *need = row->needs[i], *colon = strchr(need, ':');
 
-		found = row->needs[i][n] ? find_header(request, row->needs[i], n)
-					 : find_param(query, row->needs[i]);
+		if (colon)
+			found = find_header(request, need, (size_t)(colon - need));
+		else
+			found = begun & first_of(*need) ? find_param(query, need) : ABSENT;
 	}
 	return found;
 }
@@ -191,10 +222,12 @@ static enum found find_needs(const struct http1_request *request, struct slice q
 const char *s3_operation(const struct http1_request *request, enum s3_level level,
 			 struct slice query)
 {
+	uint64_t begun = firsts(query);
+
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (row->level != level || !slice_is(request->method, text(row->method)))
+		if (row->level != level || !is_text(request->method, row->method))
 			continue;
-		switch (find_needs(request, query, row)) {
+		switch (find_needs(request, query, begun, row)) {
 		case PRESENT:
 			return row->operation;
 		case UNREAD:
@@ -214,7 +247,7 @@ const char *s3_operation_hint(struct slice method, struct slice query)
 		if (!param.value.p || !url_is(param.name, SLICE("x-id")))
 			continue;
 		for (const struct row *row = rows; row < rows + ROWS; row++)
-			if (slice_is(method, text(row->method)) &&
+			if (is_text(method, row->method) &&
 			    url_is(param.value, text(row->operation)))
 				return row->operation;
 	}

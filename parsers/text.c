@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <ctype.h>
+#include <stdint.h>
 
 #include "url.h"
 
@@ -96,9 +97,42 @@ static int next_byte(struct slice *s, bool percent)
 }
 
 /* Most characters: shown as they are. */
-static bool is_plain(char c)
+static bool is_plain(char c, bool percent)
 {
-	return c >= ' ' && c <= '~' && c != '\\';
+	return c >= ' ' && c <= '~' && c != '\\' && !(percent && c == '%');
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Whether one of eight bytes is zero: only that borrows into a bit 7 which the
+ * byte itself did not have. */
+static bool has_zero(uint64_t bytes)
+{
+	return (bytes - EACH(1)) & ~bytes & EACH(0x80);
+}
+
+/* is_plain() of eight characters at once. */
+static bool are_plain(const char *p, bool percent)
+{
+	uint64_t bytes, beyond;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	beyond = (bytes + EACH(0x7f - '~')) | bytes; /* bit 7: more than '~' */
+	beyond |= (bytes - EACH(' ')) & ~bytes;	     /* bit 7 of the lowest: less than ' ' */
+	return !(beyond & EACH(0x80)) && !has_zero(bytes ^ EACH('\\')) &&
+	       !(percent && has_zero(bytes ^ EACH('%')));
+}
+
+/* How many plain characters s begins with. */
+static size_t plain_run(struct slice s, bool percent)
+{
+	size_t n = 0;
+
+	while (s.n - n >= 8 && are_plain(s.p + n, percent))
+		n += 8;
+	while (n < s.n && is_plain(s.p[n], percent))
+		n++;
+	return n;
 }
 
 /* Appends s a character at a time, so that text cut short is still valid. */
@@ -107,19 +141,17 @@ static bool put_clean(struct text_arena *arena, struct slice s, bool percent)
 	while (s.n) {
 		unsigned char b[4] = {0};
 		struct slice after = s, one = s;
-		size_t n = 0, length;
+		size_t n, length;
 		unsigned c = 0;
 		int byte;
 
 		/* Nearly everything is plain: a run at once, if it fits whole. */
-		while (n < s.n && is_plain(s.p[n]) && !(percent && s.p[n] == '%'))
-			n++;
+		n = plain_run(s, percent);
 		if (n > 1 && put(arena, s.p, n)) {
 			s = slice_from(s, n);
 			continue;
 		}
-		n = 0;
-		if (is_plain(s.p[0]) && !(percent && s.p[0] == '%')) {
+		if (n) {
 			if (!put(arena, s.p, 1))
 				return false;
 			s = slice_from(s, 1);
@@ -169,7 +201,7 @@ const char *text_decoded(struct text_arena *arena, struct slice s)
 	return s.p ? finish(arena, start, put_clean(arena, s, true)) : NULL;
 }
 
-/* Names whose values are secrets; with suffix, also every name that ends so.
+/* Names whose values are secrets, in lower case; with suffix, also every name that ends so.
  * Access key ids are none: they say who asked. */
 enum secret_in {
 	IN_QUERY = 1,
@@ -232,7 +264,7 @@ static const struct {
  * looked at, however long it is. */
 static bool is_secret(struct slice name, enum secret_in in)
 {
-	char last[64];
+	char last[64], end;
 	size_t length = 0, kept = 0;
 	int byte;
 
@@ -242,10 +274,13 @@ static bool is_secret(struct slice name, enum secret_in in)
 		if (length - i <= sizeof(last))
 			last[kept++] = (char)byte;
 
+	if (!kept)
+		return false;
+	end = (char)tolower((unsigned char)last[kept - 1]);
 	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
 		struct slice secret = secrets[i].name;
 
-		if ((secrets[i].in & in) && kept >= secret.n &&
+		if (secret.p[secret.n - 1] == end && (secrets[i].in & in) && kept >= secret.n &&
 		    (secrets[i].suffix || length == secret.n) &&
 		    strncasecmp(last + kept - secret.n, secret.p, secret.n) == 0)
 			return true;

@@ -9,14 +9,12 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-int url_next_byte(struct slice *s)
+int url_escaped(struct slice *s)
 {
-	if (!s->n)
-		return -1;
-
-	int byte = (unsigned char)s->p[0];
+	int byte = '%';
 	size_t taken = 1;
-	if (byte == '%' && s->n >= 3 && hex(s->p[1]) >= 0 && hex(s->p[2]) >= 0) {
+
+	if (s->n >= 3 && hex(s->p[1]) >= 0 && hex(s->p[2]) >= 0) {
 		byte = hex(s->p[1]) << 4 | hex(s->p[2]);
 		taken = 3;
 	}
@@ -26,6 +24,9 @@ int url_next_byte(struct slice *s)
 
 bool url_is(struct slice s, struct slice plain)
 {
+	/* Tables of names are tried one by one: most are another one at once. */
+	if (s.n < plain.n || (plain.n && s.p[0] != plain.p[0] && s.p[0] != '%'))
+		return false;
 	for (size_t i = 0; i < plain.n; i++)
 		if (url_next_byte(&s) != (unsigned char)plain.p[i])
 			return false;

@@ -5,9 +5,20 @@
 
 #include "slice.h"
 
+/* url_next_byte() where *s begins with '%'. */
+int url_escaped(struct slice *s);
+
 /* Takes the next byte of *s, percent-decoded; -1 at the end. A malformed
  * escape stands for itself, and so does '+'. */
-int url_next_byte(struct slice *s);
+static inline int url_next_byte(struct slice *s)
+{
+	if (!s->n)
+		return -1;
+	if (s->p[0] == '%')
+		return url_escaped(s);
+	s->n--;
+	return (unsigned char)*s->p++;
+}
 
 /* Whether s, percent-decoded, is plain. */
 bool url_is(struct slice s, struct slice plain);

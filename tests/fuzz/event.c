@@ -51,9 +51,13 @@ static void decode(const unsigned char *data, size_t size)
 {
 	static struct event event;
 	struct slice more = SLICE_NONE;
+	__u64 time = 0;
+	int early = event_time(data, size, &time);
 
 	if (event_decode(data, size, &event))
 		return;
+	/* Events are put in order by a time that is looked at before they are checked. */
+	CHECK(early == 0 && time == event.time);
 	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT || event.kind == EVENT_EXEC);
 	if (event.kind != EVENT_EXCHANGE)
 		return;

@@ -37,10 +37,13 @@ static void a_record_comes_through(void)
 	static struct event event;
 	struct exchange e = good();
 	struct slice sent;
+	__u64 time;
 
 	memset(e.req, 'q', sizeof(e.req));
 	memset(e.resp, 'r', sizeof(e.resp));
 	sent = packed(&e);
+	CU_ASSERT_EQUAL(event_time(sent.p, sent.n, &time), 0);
+	CU_ASSERT_EQUAL(time, 5000);
 	CU_ASSERT_EQUAL(event_decode(sent.p, sent.n, &event), 0);
 	CU_ASSERT_EQUAL(event.kind, EVENT_EXCHANGE);
 	CU_ASSERT_EQUAL(event.time, 5000);
@@ -57,7 +60,10 @@ static void processes_come_through(void)
 	for (size_t i = 0; i < N_OF(kinds); i++) {
 		struct event_process process = {kinds[i], 77, 5000};
 		static struct event event;
+		__u64 time;
 
+		CU_ASSERT_EQUAL(event_time(&process, sizeof(process), &time), 0);
+		CU_ASSERT_EQUAL(time, 5000);
 		CU_ASSERT_EQUAL(event_decode(&process, sizeof(process), &event), 0);
 		CU_ASSERT_EQUAL(event.kind, kinds[i]);
 		CU_ASSERT_EQUAL(event.time, 5000);
@@ -77,12 +83,17 @@ static void short_events_are_refused(void)
 
 	for (size_t n = 0; n < whole.n; n++) {
 		struct slice part = guard_copy((struct slice){whole.p, n});
+		__u64 time;
 
+		CU_ASSERT_EQUAL(event_time(part.p, part.n, &time),
+				n < offsetof(struct exchange, t_emit) + 8 ? -EBADMSG : 0);
 		CU_ASSERT_EQUAL(event_decode(part.p, part.n, &event), -EBADMSG);
 	}
 	for (size_t n = 0; n < sizeof(process); n++) {
 		struct slice part = guard_copy((struct slice){(char *)&process, n});
+		__u64 time;
 
+		CU_ASSERT_EQUAL(event_time(part.p, part.n, &time), -EBADMSG);
 		CU_ASSERT_EQUAL(event_decode(part.p, part.n, &event), -EBADMSG);
 	}
 	memcpy(padded, whole.p, whole.n);

@@ -77,8 +77,8 @@ static void every_beginning_is_partial(void)
 			CU_ASSERT(!r.method.p || slice_is(r.method, text(good_requests[i].method)));
 			CU_ASSERT(slice_begins(target, r.target));
 			CU_ASSERT(r.minor == -1 || slice_is(r.target, target));
-			CU_ASSERT(r.headers.n == 0 ||
-				  slice_is((struct slice){r.headers.p + r.headers.n - 2, 2},
+			CU_ASSERT(!r.headers.all.n ||
+				  slice_is(slice_from(r.headers.all, r.headers.all.n - 2),
 					   SLICE("\r\n")));
 		}
 	}
@@ -133,10 +133,23 @@ static void an_8_kb_host_and_500_headers_are_read(void)
 	n += 8192;
 	n += (size_t)sprintf(head + n, "\r\n\r\n");
 	CU_ASSERT_EQUAL(http1_request(guard_copy((struct slice){head, n}), &r), (long)n);
-	host = http1_header(r.headers, SLICE("host"));
+	host = http1_header(&r.headers, SLICE("host"));
 	CU_ASSERT_EQUAL(host.n, 8192);
-	CU_ASSERT(slice_is(http1_header(r.headers, SLICE("x-header-499")), SLICE("499")));
+	CU_ASSERT(slice_is(http1_header(&r.headers, SLICE("x-header-499")), SLICE("499")));
 	free(head);
+}
+
+/* A response with these header lines, at the end of a page. */
+static struct http1_response with_headers(const char *headers)
+{
+	static char head[4096];
+	struct http1_response r;
+	int n = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n%s", headers);
+
+	CU_ASSERT_FATAL(n > 0 && (size_t)n < sizeof(head));
+	CU_ASSERT_EQUAL(http1_response(guard_copy((struct slice){head, (size_t)n}), &r),
+			HTTP1_PARTIAL);
+	return r;
 }
 
 static void headers_are_found_in_any_case_and_trimmed(void)
@@ -148,20 +161,51 @@ static void headers_are_found_in_any_case_and_trimmed(void)
 		{"twice", "1"},		 {"bad name", NULL},	  {"space", NULL},
 		{"folded", "one"},	 {"url", "http://h:80/"}, {"ho", NULL},
 		{"hostname", NULL},	 {"last", "9"},		  {"", NULL},
-		{"odd", "\x01\xff\n\r"},
+		{"odd", "\x01\xff\n\r"}, {"nocolon", NULL},	  {"x-a", "2"},
+		{"x-a-b", "1"},		 {"\xc3\xa9", NULL},
 	};
-	struct slice headers =
-		SLICE("Host: \t a b \t\r\nEmpty:\r\nTwice: 1\r\nTWICE: 2\r\nbad name: 1\r\n"
-		      "space : 1\r\nFolded: one\r\n two\r\n: none\r\nUrl:http://h:80/\r\n"
-		      "Odd: \x01\xff\n\r\r\nnocolon\r\nLast: 9\r\n");
+	struct http1_response r = with_headers(
+		"Host: \t a b \t\r\nEmpty:\r\nTwice: 1\r\nTWICE: 2\r\nbad name: 1\r\n"
+		"space : 1\r\nFolded: one\r\n two\r\n: none\r\nUrl:http://h:80/\r\n"
+		"Odd: \x01\xff\n\r\r\nnocolon\r\nX-A-B: 1\r\nX-A: 2\r\n\xc3\xa9: 1\r\nLast: 9\r\n");
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct slice value = http1_header(guard_copy(headers), text(rows[i].name));
+		struct slice value = http1_header(&r.headers, text(rows[i].name));
 
 		CU_ASSERT_EQUAL(value.p == NULL, rows[i].value == NULL);
 		CU_ASSERT(slice_is(value, text(rows[i].value)));
 	}
-	CU_ASSERT_PTR_NULL(http1_header(SLICE_NONE, SLICE("Host")).p);
+	CU_ASSERT_PTR_NULL(http1_header(&(struct http1_headers){0}, SLICE("Host")).p);
+}
+
+/* Around the number of lines that are remembered: nothing is forgotten, the
+ * first of a name counts, and a line that is not whole is none. */
+static void more_headers_than_lines_remembered(void)
+{
+	char headers[4096], name[16];
+
+	for (int lines = HTTP1_LINES - 2; lines <= HTTP1_LINES + 2; lines++) {
+		size_t n = 0;
+
+		for (int i = 0; i < lines; i++)
+			n += (size_t)sprintf(headers + n, "H%d: %d\r\n", i, i);
+		sprintf(headers + n,
+			"h0: again\r\nContent-Length: 7\r\nContent-Length: 8\r\nCut: 1");
+		struct http1_response r = with_headers(headers);
+
+		CU_ASSERT_EQUAL(r.headers.n, HTTP1_LINES);
+		for (int i = 0; i < lines; i++) {
+			int k = sprintf(name, "h%d", i);
+
+			CU_ASSERT(
+				slice_is(http1_header(&r.headers, (struct slice){name, (size_t)k}),
+					 (struct slice){name + 1, (size_t)k - 1}));
+		}
+		CU_ASSERT(slice_is(http1_header(&r.headers, SLICE("content-length")), SLICE("7")));
+		CU_ASSERT_PTR_NULL(http1_header(&r.headers, SLICE("cut")).p);
+		/* Two lengths that differ: both are seen. */
+		CU_ASSERT_EQUAL(http1_response_body(&r, SLICE("GET")).framing, HTTP1_CLOSE);
+	}
 }
 
 static const struct {
@@ -256,9 +300,9 @@ static const struct {
 static void response_bodies(void)
 {
 	for (size_t i = 0; i < COUNT(bodies); i++) {
-		struct http1_response r = {.status = bodies[i].status,
-					   .minor = 1,
-					   .headers = guard_copy(text(bodies[i].headers))};
+		struct http1_response r = with_headers(bodies[i].headers);
+
+		r.status = bodies[i].status;
 		struct http1_body body = http1_response_body(&r, text(bodies[i].method));
 
 		CU_ASSERT_EQUAL(body.framing, bodies[i].framing);
@@ -394,6 +438,7 @@ CU_TestInfo http1_tests[] = {
 	{"what is no request is bad", what_is_no_request_is_bad},
 	{"an 8 KB Host and 500 headers are read", an_8_kb_host_and_500_headers_are_read},
 	{"headers are found in any case, trimmed", headers_are_found_in_any_case_and_trimmed},
+	{"more headers than lines remembered", more_headers_than_lines_remembered},
 	{"responses and their beginnings", responses_and_their_beginnings},
 	{"what is no response is bad", what_is_no_response_is_bad},
 	{"response bodies", response_bodies},

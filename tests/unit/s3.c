@@ -92,6 +92,10 @@ static const struct {
 	 "s3.us-east-1.amazonaws.com"},
 	{"GET /k", "b.s3-us-west-2.amazonaws.com", 0, "GetObject", "b", "k",
 	 "s3-us-west-2.amazonaws.com"},
+	{"GET /k", "my.s3.s3-us-west-2.amazonaws.com", 0, "GetObject", "my.s3", "k",
+	 "s3-us-west-2.amazonaws.com"},
+	{"GET /b/k", "xs3.us-west-2.amazonaws.com", V4, "GetObject", "b", "k",
+	 "xs3.us-west-2.amazonaws.com"},
 	{"GET /k", "b.s3.cn-north-1.amazonaws.com.cn", 0, "GetObject", "b", "k",
 	 "s3.cn-north-1.amazonaws.com.cn"},
 	{"GET /k", "b.s3.eusc-de-east-1.amazonaws.eu", 0, "GetObject", "b", "k",
@@ -359,8 +363,8 @@ static void s3_is_told_from_the_rest(void)
 
 static void endpoints_the_user_names(void)
 {
-	static const char *const pattern[] = {"minio.local:9000", "*.ceph.lan", "http://web:80/",
-					      "10.0.0.5", "zone.ceph.lan"};
+	static const char *const pattern[] = {"minio.local:9000", "*.ceph.lan",	   "http://web:80/",
+					      "10.0.0.5",	  "zone.ceph.lan", ".dot.lan"};
 	static const struct s3_endpoints endpoints = {pattern, COUNT(pattern)};
 	static const struct {
 		const char *host, *bucket, *endpoint; /* bucket: NULL when not S3 */
@@ -374,6 +378,9 @@ static void endpoints_the_user_names(void)
 		{"ceph.lan:7480", "p", "ceph.lan:7480"},
 		{"a.b.ceph.lan:7480", "a.b", "ceph.lan:7480"},
 		{"a.zone.CEPH.lan", "a", "zone.CEPH.lan"},
+		{"DOT.lan", "p", "DOT.lan"},
+		{"a.dot.lan", "a", "dot.lan"},
+		{"adot.lan", 0, "adot.lan"},
 		{"web", "p", "web"},
 		{"web:80", "p", "web:80"},
 		{"web:81", 0, "web:81"},

@@ -241,6 +241,57 @@ static void test_local_time(void)
 	in_utc();
 }
 
+/* The words of the last second are kept: every row still has its own. */
+static void test_seconds(void)
+{
+	static const struct {
+		int64_t time_ns;
+		const char *local, *utc;
+	} rows[] = {
+		{INT64_C(1769860801999999999), "17:30:01.999", "2026-01-31T12:00:01.999999Z"},
+		{INT64_C(1769860802000000000), "17:30:02.000", "2026-01-31T12:00:02.000000Z"},
+		{INT64_C(1769860801000001000), "17:30:01.000", "2026-01-31T12:00:01.000001Z"},
+		{0, "05:30:00.000", "1970-01-01T00:00:00.000000Z"},
+		{-1, "05:29:59.999", "1969-12-31T23:59:59.999999Z"},
+		{INT64_C(1769904000000000000), "05:30:00.000", "2026-02-01T00:00:00.000000Z"},
+	};
+	struct cell cell = {0};
+
+	setenv("TZ", "XXX-5:30", 1);
+	tzset();
+	for (int i = 0; i < 40; i++) {
+		int k = i * 7 % 20 / 2 % 6; /* some twice in a row */
+
+		CU_ASSERT_STRING_EQUAL(column_clock(&rows[k].time_ns, &cell), rows[k].local);
+		CU_ASSERT_STRING_EQUAL(column_timestamp(&rows[k].time_ns, &cell), rows[k].utc);
+	}
+	in_utc();
+}
+
+/* Around the size of the buffer that a line is put together in: nothing is
+ * lost, doubled or moved. */
+static void test_long_lines(void)
+{
+	static const char *const names[] = {"table", "simple", "csv"};
+	static char path[9000];
+
+	for (size_t s = 0; s < sizeof(names) / sizeof(names[0]); s++) {
+		for (size_t n = 3800; n<sizeof(path) - 1; n += n> 4200 && n < 8000 ? 900 : 1) {
+			memset(path, 'p', n);
+			strcpy(path + n, "\"");
+			make_unknown();
+			request.path = path;
+			printed(names[s], false, 1);
+			CU_ASSERT_EQUAL(strspn(strstr(text, "ppp"), "p"), n);
+			char *end = strstr(text, "ppp") + n;
+			CU_ASSERT(s == 2 ? strncmp(end, "\"\"\",", 4) == 0 : *end == '"');
+			CU_ASSERT_PTR_NULL(strstr(end, "pp"));
+			CU_ASSERT_EQUAL(text[strlen(text) - 1], '\n');
+			free(text);
+		}
+	}
+}
+
 /* --- CSV ------------------------------------------------------------------- */
 
 /* Reads one cell of RFC 4180 at *p and moves on; false at the line's end. */
@@ -683,6 +734,40 @@ static void *scarce_malloc(size_t size)
 	return allocations_left-- > 0 ? malloc(size) : NULL;
 }
 
+/* Texts that were shown are kept: another one is never taken for them, of the
+ * same length or beginning, nor one that came and went. */
+static void test_json_changes(void)
+{
+	static const char *const keys[] = {"a", "b",  NULL, "b",	"bc", "b", "",	NULL,
+					   "",	"\"", "\\", "\303\251", "a",  "a", "aa"};
+	struct output output = {.lost = &lost};
+	size_t size, n = sizeof(keys) / sizeof(keys[0]);
+	FILE *file = open_memstream(&text, &size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	make_request();
+	CU_ASSERT_EQUAL_FATAL(sink_open(&output, sink_find("json"), file), 0);
+	for (size_t i = 0; i < n * n; i++) {
+		request.key = keys[i / n];
+		request.error_code = keys[i % n];
+		rewind(file);
+		CU_ASSERT_EQUAL(sink_emit(&output, &request), 0);
+		fflush(file);
+		strchr(text, '\n')[1] = '\0'; /* of a longer line before */
+		json_t *object = parsed();
+		const char *key = json_string_value(json_object_get(object, "key"));
+		const char *code = json_string_value(json_object_get(object, "error_code"));
+		CU_ASSERT(request.key ? key && !strcmp(key, request.key) : !key);
+		CU_ASSERT(request.error_code ? code && !strcmp(code, request.error_code) : !code);
+		CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(object, "bucket")),
+				       "logs");
+		json_decref(object);
+	}
+	sink_close(&output);
+	fclose(file);
+	free(text);
+}
+
 /* Each allocation that jansson asks for fails once: no crash, no leak, no half
  * line, and the sink is as good as new afterwards. */
 static void test_short_of_memory(void)
@@ -708,6 +793,8 @@ static void test_short_of_memory(void)
 		fclose(file);
 		size_t end = strlen(text);
 		CU_ASSERT(end == 0 || (text[0] == '{' && text[end - 1] == '\n'));
+		CU_ASSERT(end == 0 || strstr(text, "\"comm\":\"boto3\",\"uid\":1000,"));
+		CU_ASSERT(end == 0 || strstr(text, "\"via\":\"openssl\",\"fd\":7,"));
 		free(text);
 	}
 	json_set_alloc_funcs(malloc, free);
@@ -722,6 +809,8 @@ CU_TestInfo sink_tests[] = {
 	{"table with long values", test_table_long_values},
 	{"simple", test_simple},
 	{"local time", test_local_time},
+	{"seconds", test_seconds},
+	{"long lines", test_long_lines},
 	{"csv", test_csv},
 	{"csv has the keys of json", test_csv_names_are_json_keys},
 	{"json text", test_json_text},
@@ -729,6 +818,7 @@ CU_TestInfo sink_tests[] = {
 	{"json values read back", test_json_values},
 	{"json with long values", test_json_long},
 	{"json with growing values", test_json_growing},
+	{"json with changing values", test_json_changes},
 	{"json keys are in the manual", test_json_manual},
 	{"write errors", test_write_errors},
 	{"an error without a reason", test_error_without_errno},

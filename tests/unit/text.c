@@ -76,12 +76,36 @@ static void hostile_bytes_become_text(void)
 	CU_ASSERT(!arena.truncated);
 }
 
+/* Plain text is found many bytes at a time: the one that is none is seen
+ * wherever it stands, whatever it is. */
+static void any_byte_in_any_place(void)
+{
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 17; at++) {
+			char in[] = "~ aA~ ~~$&]^[}~ !", byte = (char)c, wanted[64];
+			struct text_arena alone = arena_of(sizeof(buf));
+			const char *escape = text_clean(&alone, (struct slice){&byte, 1});
+
+			snprintf(wanted, sizeof(wanted), "%.*s%s%s", (int)at, in, escape,
+				 in + at + 1);
+			in[at] = byte;
+			struct text_arena arena = arena_of(sizeof(buf));
+			check(text_clean(&arena, guard_copy((struct slice){in, 17})), wanted);
+			if (c == '%')
+				continue; /* an escape is not seen for what it is */
+			arena = arena_of(sizeof(buf));
+			check(text_decoded(&arena, guard_copy((struct slice){in, 17})), wanted);
+		}
+	}
+}
+
 static void percent_escapes_are_decoded_once(void)
 {
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
 		{"%41%2f%2F", "A//"},
+		{"aaaaaaa%41aaaaaaaaaaaa%41", "aaaaaaaAaaaaaaaaaaaaA"},
 		{"a+b%2Bc", "a+b+c"},
 		{"%2541", "%41"},
 		{"%c3%A9", "\xc3\xa9"},
@@ -243,6 +267,7 @@ static void queries_are_walked(void)
 
 CU_TestInfo text_tests[] = {
 	{"hostile bytes become text", hostile_bytes_become_text},
+	{"any byte in any place", any_byte_in_any_place},
 	{"percent escapes are decoded once", percent_escapes_are_decoded_once},
 	{"text never leaves its buffer", text_never_leaves_its_buffer},
 	{"secrets in URLs are masked", secrets_in_urls_are_masked},
