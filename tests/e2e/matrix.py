@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every client that can be installed, over HTTPS and over HTTP: 100 % of its operations, once each.
+
+A row of the table is a client, a cell one test: matrix.CLIENT_SCHEME. The server's access log is
+the witness of every cell (witness.py); the client's own log (clientlog.py), where it keeps one, is
+the second, and has the times. A cell states what is true of the client: it fails until the tracer
+knows the client's TLS library.
+
+    make e2e-matrix                       all of it
+    tests/e2e/run.py matrix.curl_https    one cell"""
+import collections
+import functools
+
+import clients
+import harness
+import witness
+from harness import PYTHON, ROOT, check_rows, expect, fail, test
+
+HERE = ROOT / "tests" / "e2e"
+TIMEOUT_S = 60
+
+# What every client does at least.
+BASIC = ("PutObject", "GetObject", "HeadObject", "DeleteObject")
+MULTIPART = ("CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+LIST, LIST_V2 = ("ListObjects",), ("ListObjectsV2",)
+
+# argv        the workload: it gets --endpoint URL --bucket NAME --iterations N
+# via         what carries it over HTTPS
+# type        the client_type of its rows
+# operations  what it must have done, so that an idle client does not pass
+# log         whether it keeps a client log
+# endpoints   to how many servers it talks at the same time
+# iterations  fewer where a client takes long to start
+# env         more environment
+Client = collections.namedtuple(
+    "Client", "argv via type operations log endpoints iterations env",
+    defaults=(BASIC + MULTIPART + LIST_V2, True, 1, 3, {}))
+
+
+def workload(name):
+    return PYTHON, HERE / ("workload_%s.py" % name)
+
+
+CLIENTS = {
+    "curl": Client(workload("curl"), "openssl", "curl"),
+    "boto3": Client(workload("boto3"), "openssl", "boto3"),
+    "awscli": Client(workload("awscli"), "openssl", "aws-cli", iterations=1),
+    # s3cmd sends no User-Agent
+    "s3cmd": Client(workload("s3cmd"), "openssl", None, BASIC + MULTIPART + LIST, iterations=2),
+}
+
+
+def command(client, scheme, name, log):
+    server = clients.server()
+    env = {**server.environ(), "CLIENT_LOG": log, **client.env}
+    endpoints = server.witnessed(scheme)[:client.endpoints]
+    return list(map(str, [
+        "/usr/bin/env", "-i", *("%s=%s" % pair for pair in env.items()), *client.argv,
+        *(word for url in endpoints for word in ("--endpoint", url)),
+        "--bucket", name, "--iterations", client.iterations]))
+
+
+def cell(client, scheme, name):
+    log, trace = clients.kept(name)
+    clients.new_bucket(name)
+    before = len(clients.server().access_log())
+    rows = clients.traced([], command(client, scheme, name, log), trace, TIMEOUT_S)
+
+    lines = witness.served(clients.server(), before, len(rows))
+    done = collections.Counter(witness.meaning(line)[0] for line in lines)
+    idle = [operation for operation in client.operations if not done[operation]]
+    expect(not idle and any(line["status"] == 404 for line in lines),
+           "the client did not do its work, but %s" % dict(done))
+    found = witness.problems(lines, rows)
+    if found:
+        print("\n".join(found), flush=True)
+        fail("%d of %d requests are wrong, missing or extra (of %d rows): %s"
+             % (len(found), len(lines), len(rows), "; ".join(found[:3])))
+
+    check_rows(rows, via="http" if scheme == "http" else client.via, state="complete")
+    types = {row["client_type"] for row in rows}
+    expect(types == {client.type}, "client_type is %s, not %s" % (types, client.type))
+    if client.log:
+        clients.judge(name, log, rows)
+    known = sum(row.get("peer_port") is not None for row in rows)
+    print("# %s: %d requests, %d peers known" % (name, len(rows), known), flush=True)
+
+
+for _name, _client in CLIENTS.items():
+    for _scheme in ("https", "http"):
+        test(functools.partial(cell, _client, _scheme,
+                               "matrix-%s-%s" % (_name.replace("_", "-"), _scheme)),
+             name="matrix.%s_%s" % (_name, _scheme))
