@@ -10,6 +10,8 @@ none), and is the oracle: server.access_log() is what it served, one dict a
 request. nginx is itself a plain-HTTP client of s3rver, so a tracer that looks at
 the whole machine rightly shows its rows too.
 
+s3rver cannot list uploads, which MinIO's client does first: nginx says that there are none.
+
 nginx listens more than once: server.witnessed(scheme) are two URLs of each scheme,
 plain HTTP included, so that a client can talk to two servers at once; and some clients
 know no other ports than 443 and 80, which are open on server.own_address.
@@ -69,12 +71,15 @@ http {{
     keepalive_requests 1000000;
     keepalive_timeout 75s;
     tcp_nodelay on;
+    map "$request_method $args" $lists_uploads {{ "~^GET (.*&)?uploads(=?&|=?$)" 1; }}
     upstream s3rver {{ server 127.0.0.1:{upstream}; keepalive 16; }}
     server {{
 {listen}
         ssl_certificate {cert};
         ssl_certificate_key {key};
         ssl_protocols TLSv1.2 TLSv1.3;
+        add_header x-amz-request-id $request_id always;
+        add_header x-amz-id-2 host-$request_id always;
         location / {{
             proxy_pass http://s3rver;
             proxy_http_version 1.1;
@@ -82,8 +87,7 @@ http {{
             proxy_buffering off;
             proxy_set_header Host $http_host;
             proxy_set_header Connection "";
-            add_header x-amz-request-id $request_id always;
-            add_header x-amz-id-2 host-$request_id always;
+            if ($lists_uploads) {{ return 200 "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"; }}
         }}
     }}
 }}
