@@ -90,7 +90,7 @@ e2e: all lab $(B)/npm/.installed
 	$(PYTHON) tests/e2e/run.py
 
 # Every client that can be installed, over HTTPS and HTTP.
-e2e-matrix: deps all
+e2e-matrix: deps all matrix
 	$(PYTHON) tests/e2e/run.py matrix.
 
 # Everything a change has to pass. Ends with the sum of all suites.
@@ -119,6 +119,7 @@ uninstall:
 	[ -n "$(DESTDIR)" ] || rm -rf /var/cache/s3slower
 
 include tests/lab/lab.mk
+include tests/e2e/matrix/matrix.mk
 -include tests/bench/bench.mk
 
 clean:

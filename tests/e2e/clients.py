@@ -29,7 +29,7 @@ CLIENTS = {
     # s3cmd sends no User-Agent
     "s3cmd": Client((*OBJECTS, "ListObjects", "GetBucketLocation"), None),
 }
-FOLDERS = ("boto3", "curl", "aws", "s3cmd")
+FOLDERS = ("boto3", "curl", "aws", "s3cmd", "matrix")
 
 _server = None
 
@@ -59,8 +59,8 @@ def curl(*args):
 
 
 def new_bucket(name):
-    """A bucket with an object in each client's folder: s3rver answers 500 when a batch delete
-    empties a folder."""
+    """A bucket with an object in each client's folder: s3rver answers 500 when a batch delete, or
+    two deletes at the same time, empty a folder."""
     url = server().url("http") + "/" + name
     curl("-X", "PUT", url)
     for folder in FOLDERS:

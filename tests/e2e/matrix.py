@@ -46,6 +46,14 @@ def node(name):
     return "node", HERE / "matrix" / (name + ".mjs")
 
 
+def matrix(name):
+    return PYTHON, HERE / "matrix" / (name + ".py")
+
+
+def built(name, *arguments):
+    return ROOT / "build" / "matrix" / name, *arguments
+
+
 CLIENTS = {
     "curl": Client(workload("curl"), "openssl", "curl"),
     "boto3": Client(workload("boto3"), "openssl", "boto3"),
@@ -54,6 +62,11 @@ CLIENTS = {
     "s3cmd": Client(workload("s3cmd"), "openssl", None, BASIC + MULTIPART + LIST, iterations=2),
     "node_aws_sdk": Client(node("aws_sdk"), "openssl", "aws-sdk-js", endpoints=2),
     "node_minio": Client(node("minio"), "openssl", "minio-js", log=False, endpoints=2),
+    "go_stripped": Client(built("s3go-stripped"), "gotls", "go-http-client", endpoints=2),
+    "go_static": Client(built("s3go-static"), "gotls", "go-http-client", endpoints=2),
+    "go_pie": Client(built("s3go-pie"), "gotls", "go-http-client", endpoints=2),
+    "rclone": Client(matrix("rclone"), "gotls", "rclone", log=False, iterations=2),
+    "wget": Client(matrix("wget"), "gnutls", "wget", log=False, iterations=2),
 }
 
 

@@ -38,7 +38,7 @@ export async function spread(iteration) {
 	const all = [];
 	args.endpoint.forEach((endpoint, server) => {
 		for (let i = 0; i < Number(args.iterations); i++)
-			all.push(iteration(endpoint, `node/${server}-${i}/`, i));
+			all.push(iteration(endpoint, `matrix/${server}-${i}/`, i));
 	});
 	await Promise.all(all);
 }
