@@ -54,12 +54,18 @@ def built(name, *arguments):
     return ROOT / "build" / "matrix" / name, *arguments
 
 
+LOGS = {"PYTHONPATH": HERE}  # for clientlog.py
+
 CLIENTS = {
     "curl": Client(workload("curl"), "openssl", "curl"),
     "boto3": Client(workload("boto3"), "openssl", "boto3"),
     "awscli": Client(workload("awscli"), "openssl", "aws-cli", iterations=1),
     # s3cmd sends no User-Agent
     "s3cmd": Client(workload("s3cmd"), "openssl", None, BASIC + MULTIPART + LIST, iterations=2),
+    # sends no User-Agent, either
+    "asyncio": Client(matrix("asyncio_client"), "openssl", None, endpoints=2, env=LOGS),
+    "curl_gnutls": Client((*matrix("libcurl"), "libcurl-gnutls.so.4"), "gnutls", "curl", env=LOGS),
+    "curl_nss": Client((*matrix("libcurl"), "libcurl-nss.so.4"), "nss", "curl", env=LOGS),
     "node_aws_sdk": Client(node("aws_sdk"), "openssl", "aws-sdk-js", endpoints=2),
     "node_minio": Client(node("minio"), "openssl", "minio-js", log=False, endpoints=2),
     "go_stripped": Client(built("s3go-stripped"), "gotls", "go-http-client", endpoints=2),
