@@ -73,6 +73,7 @@ CLIENTS = {
     "go_pie": Client(built("s3go-pie"), "gotls", "go-http-client", endpoints=2),
     "rclone": Client(matrix("rclone"), "gotls", "rclone", log=False, iterations=2),
     "wget": Client(matrix("wget"), "gnutls", "wget", log=False, iterations=2),
+    "s3fs": Client(matrix("s3fs"), "gnutls", "s3fs", log=False, iterations=2),
 }
 
 
