@@ -84,6 +84,13 @@ def command(workload, log, *args, prefix=(), **env):
             PYTHON, str(HERE / ("workload_%s.py" % workload)), *map(str, args)]
 
 
+def knowing(hosts):
+    """The prefix of a command that runs with this text as its /etc/hosts."""
+    path = harness.scratch() / "hosts"
+    path.write_text(hosts)
+    return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(path)]
+
+
 def traced(options, argv, trace, timeout):
     """s3slower --json OPTIONS -- ARGV: its rows, which are also kept."""
     done = run_tracer(["--json", *options, "--", *argv], timeout=timeout)
@@ -164,9 +171,7 @@ def boto3_virtual_hosted_in_a_mount_namespace():
     name = "boto3-virtual"
     log, trace = kept(name)
     new_bucket(name)
-    hosts = harness.scratch() / "hosts"
-    hosts.write_text("127.0.0.1 localhost s3.localhost %s.s3.localhost\n" % name)
-    inside = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+    inside = knowing("127.0.0.1 localhost s3.localhost %s.s3.localhost\n" % name)
     for scheme in VIA:
         log.unlink(missing_ok=True)
         argv = command("boto3", log, "--endpoint", server().url(scheme, "s3.localhost"),

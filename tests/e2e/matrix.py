@@ -33,9 +33,10 @@ LIST, LIST_V2 = ("ListObjects",), ("ListObjectsV2",)
 # endpoints   to how many servers it talks at the same time
 # iterations  fewer where a client takes long to start
 # env         more environment
+# host        for those that choose the port by themselves: the name of a server on 443 and 80
 Client = collections.namedtuple(
-    "Client", "argv via type operations log endpoints iterations env",
-    defaults=(BASIC + MULTIPART + LIST_V2, True, 1, 3, {}))
+    "Client", "argv via type operations log endpoints iterations env host",
+    defaults=(BASIC + MULTIPART + LIST_V2, True, 1, 3, {}, None))
 
 
 def workload(name):
@@ -74,15 +75,20 @@ CLIENTS = {
     "rclone": Client(matrix("rclone"), "gotls", "rclone", log=False, iterations=2),
     "wget": Client(matrix("wget"), "gnutls", "wget", log=False, iterations=2),
     "s3fs": Client(matrix("s3fs"), "gnutls", "s3fs", log=False, iterations=2),
+    "awscrt": Client(matrix("awscrt_client"), "s2n", "aws-crt", log=False, iterations=2,
+                     host="s3.localhost"),
 }
 
 
 def command(client, scheme, name, log):
     server = clients.server()
     env = {**server.environ(), "CLIENT_LOG": log, "NODE_EXTRA_CA_CERTS": server.ca, **client.env}
-    endpoints = server.witnessed(scheme)[:client.endpoints]
+    endpoints, inside = server.witnessed(scheme)[:client.endpoints], []
+    if client.host:
+        endpoints = [scheme + "://" + client.host]
+        inside = clients.knowing("%s %s\n" % (server.own_address, client.host))
     return list(map(str, [
-        "/usr/bin/env", "-i", *("%s=%s" % pair for pair in env.items()), *client.argv,
+        *inside, "/usr/bin/env", "-i", *("%s=%s" % pair for pair in env.items()), *client.argv,
         *(word for url in endpoints for word in ("--endpoint", url)),
         "--bucket", name, "--iterations", client.iterations]))
 

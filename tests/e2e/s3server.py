@@ -72,7 +72,8 @@ http {{
     keepalive_timeout 75s;
     tcp_nodelay on;
     map "$request_method $args" $lists_uploads {{ "~^GET (.*&)?uploads(=?&|=?$)" 1; }}
-    upstream s3rver {{ server 127.0.0.1:{upstream}; keepalive 16; }}
+    # Node closes idle connections after 5 s: nginx has to be first, or it answers 502 at times.
+    upstream s3rver {{ server 127.0.0.1:{upstream}; keepalive 16; keepalive_timeout 2s; }}
     server {{
 {listen}
         ssl_certificate {cert};
