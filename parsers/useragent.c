@@ -77,6 +77,7 @@ static const struct {
 	{SLICE("minio"), "minio"},
 	{SLICE("gcloud-python"), "google-cloud"},
 	{SLICE("gsutil"), "gsutil"},
+	{SLICE("libs3"), "libs3"}, /* says Mozilla as well */
 	/* HTTP libraries */
 	{SLICE("curl"), "curl"},
 	{SLICE("libcurl"), "curl"},
