@@ -74,6 +74,8 @@ CLIENTS = {
     "go_pie": Client(built("s3go-pie"), "gotls", "go-http-client", endpoints=2),
     "rclone": Client(matrix("rclone"), "gotls", "rclone", log=False, iterations=2),
     "wget": Client(matrix("wget"), "gnutls", "wget", log=False, iterations=2),
+    "libs3": Client(matrix("libs3"), "gnutls", "libs3", BASIC + LIST, log=False,
+                    iterations=2),
     "s3fs": Client(matrix("s3fs"), "gnutls", "s3fs", log=False, iterations=2),
     "awscrt": Client(matrix("awscrt_client"), "s2n", "aws-crt", log=False, iterations=2,
                      host="s3.localhost"),
