@@ -61,9 +61,8 @@ CLIENTS = {
     "curl": Client(workload("curl"), "openssl", "curl"),
     "boto3": Client(workload("boto3"), "openssl", "boto3"),
     "awscli": Client(workload("awscli"), "openssl", "aws-cli", iterations=1),
-    # s3cmd sends no User-Agent
+    # These two send no User-Agent.
     "s3cmd": Client(workload("s3cmd"), "openssl", None, BASIC + MULTIPART + LIST, iterations=2),
-    # sends no User-Agent, either
     "asyncio": Client(matrix("asyncio_client"), "openssl", None, endpoints=2, env=LOGS),
     "curl_gnutls": Client((*matrix("libcurl"), "libcurl-gnutls.so.4"), "gnutls", "curl", env=LOGS),
     "curl_nss": Client((*matrix("libcurl"), "libcurl-nss.so.4"), "nss", "curl", env=LOGS),
@@ -101,7 +100,7 @@ def cell(client, scheme, name):
     before = len(clients.server().access_log())
     rows = clients.traced([], command(client, scheme, name, log), trace, TIMEOUT_S)
 
-    lines = witness.served(clients.server(), before, len(rows))
+    lines = witness.served(clients.server(), before)
     done = collections.Counter(witness.meaning(line)[0] for line in lines)
     idle = [operation for operation in client.operations if not done[operation]]
     expect(not idle and any(line["status"] == 404 for line in lines),
@@ -126,3 +125,52 @@ for _name, _client in CLIENTS.items():
         test(functools.partial(cell, _client, _scheme,
                                "matrix-%s-%s" % (_name.replace("_", "-"), _scheme)),
              name="matrix.%s_%s" % (_name, _scheme))
+
+
+# --- the witness itself --------------------------------------------------
+
+def example():
+    """Lines of the access log, and the rows that a faultless tracer would have made of them."""
+    steps = [("PutObject", "PUT", "/b/a%20b", "a b", 200, 1000, 0), ("GetObject", "GET", "/b/c", "c", 200, 0, 500),
+             ("HeadObject", "HEAD", "/b/c", "c", 200, 0, 0), ("GetObject", "GET", "/b/d", "d", 404, 0, 9),
+             ("ListObjectsV2", "GET", "/b?list-type=2", None, 200, 0, 400),
+             ("UploadPart", "PUT", "/b/e?partNumber=1&uploadId=f", "e", 200, 700, 0)]
+    lines, rows = [], []
+    for n, (operation, method, uri, key, status, sent, got) in enumerate(steps):
+        lines.append(dict(method=method, uri=uri, host="h:1", status=status, request_id="id%d" % n,
+                          content_length=str(sent or ""), response_length=str(got), copy_source="",
+                          server_address="127.0.0.1", server_port=1, client_address="127.0.0.1",
+                          client_port=1000 + n))
+        rows.append(dict(operation=operation, bucket="b", key=key, method=method, path=uri,
+                         endpoint="h:1", status_code=status, host_id="host-id%d" % n, via="http",
+                         request_id="id%d" % n, request_size=sent, response_size=got,
+                         peer_address="127.0.0.1", peer_port=1, local_address=None,
+                         local_port=1000 + n))
+    return lines, rows
+
+
+# How the trace is spoiled, and the first word of what the witness must say of it.
+SPOILED = {
+    "a hole": (lambda lines, rows: rows.pop(1), "missing"),
+    "a duplicate": (lambda lines, rows: rows.append(dict(rows[1])), "2 times"),
+    "a request that nobody made": (lambda lines, rows: lines.pop(1), "extra"),
+    **{"another " + name: (lambda lines, rows, name=name, value=value: rows[1].update({name: value}),
+                           "wrong")
+       for name, value in dict(operation="HeadObject", bucket="c", key="C", method="HEAD", path="/b/C",
+                               endpoint="h", status_code=206, host_id="host-id2", request_size=1,
+                               response_size=499, peer_address="127.0.0.2", peer_port=2,
+                               local_address="::1", local_port=1002).items()},
+}
+
+
+@test
+def witness_complains():
+    lines, rows = example()
+    found = witness.problems(lines, rows)
+    expect(not found, "a faultless trace is refused: %s" % found)
+    for what, (spoil, word) in SPOILED.items():
+        lines, rows = example()
+        spoil(lines, rows)
+        found = witness.problems(lines, rows)
+        expect(len(found) == 1 and found[0].startswith(word + ":"),
+               "%s was not noticed as such: %s" % (what, found))

@@ -7,9 +7,10 @@ many bytes, and between which addresses."""
 import collections
 import re
 import time
+import urllib.request
 from urllib.parse import unquote, urlsplit
 
-LOG_SECONDS = 5  # nginx logs a request after it has answered: the client may have ended by then
+LOG_SECONDS = 5
 
 # method, has a key, parameter that decides (None: none of the others) -> operation
 OPERATIONS = {
@@ -50,14 +51,19 @@ def meaning(line):
     return operation, unquote(bucket), unquote(key) or None
 
 
-def served(server, before, n):
-    """What was logged after that many lines, as soon as there are n of them."""
+def served(server, before):
+    """What was logged after that many lines. A client may have ended before nginx, which has one
+    process for all, logs its last answer; but that is before it logs the answer to our question."""
+    mark = "/?after=%d" % before
+    urllib.request.urlopen(server.witnessed("http")[0] + mark, timeout=LOG_SECONDS).close()
     deadline = time.monotonic() + LOG_SECONDS
-    while True:
+    while time.monotonic() < deadline:
         lines = server.access_log()[before:]
-        if len(lines) >= n or time.monotonic() > deadline:
-            return lines
+        for i, line in enumerate(lines):
+            if line["uri"] == mark:
+                return lines[:i]
         time.sleep(0.02)
+    raise TimeoutError("nginx logs nothing")
 
 
 def faults(line, row):
