@@ -39,8 +39,7 @@ $(B)/npm/.installed: tests/e2e/package.json tests/e2e/package-lock.json
 	@mkdir -p $(@D)
 	command -v npm > /dev/null || \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm
-	cp tests/e2e/package.json tests/e2e/package-lock.json $(@D)
-	cd $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts
+	$(PYTHON) tests/e2e/s3server.py install
 	touch $@
 
 s3slower: $(OBJ)
@@ -90,6 +89,10 @@ fuzz-replay: $(addprefix $(B)/fuzz/,$(FUZZ))
 e2e: all lab $(B)/npm/.installed
 	$(PYTHON) tests/e2e/run.py
 
+# Every client that can be installed, over HTTPS and HTTP.
+e2e-matrix: deps all matrix
+	$(PYTHON) tests/e2e/run.py matrix.
+
 # Everything a change has to pass. Ends with the sum of all suites.
 check: deps all lint $(B)/unit lab $(addprefix $(B)/fuzz/,$(FUZZ))
 	tests/check.sh
@@ -116,6 +119,7 @@ uninstall:
 	[ -n "$(DESTDIR)" ] || rm -rf /var/cache/s3slower
 
 include tests/lab/lab.mk
+include tests/e2e/matrix/matrix.mk
 -include tests/bench/bench.mk
 
 clean:
@@ -123,5 +127,5 @@ clean:
 
 -include $(OBJ:.o=.d) $(UNITOBJ:.o=.d)
 
-.PHONY: all deps deps-packages deps-bench unit fuzz fuzz-replay e2e check demo lint install uninstall clean
+.PHONY: all deps deps-packages deps-bench unit fuzz fuzz-replay e2e e2e-matrix check demo lint install uninstall clean
 .DELETE_ON_ERROR:

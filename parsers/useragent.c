@@ -75,6 +75,7 @@ static const struct {
 	{"minio", "minio"},
 	{"gcloud-python", "google-cloud"},
 	{"gsutil", "gsutil"},
+	{"libs3", "libs3"}, /* says Mozilla as well */
 	/* HTTP libraries */
 	{"curl", "curl"},
 	{"libcurl", "curl"},

@@ -442,11 +442,11 @@ int on_sys_enter(struct raw_args *ctx)
 		return 0;
 	}
 	/* This runs for every call of the machine: the cheap questions first. A
-	 * thread that is not known yet has sent no request; inside a TLS call only
-	 * the return matters. */
+	 * thread that is not known yet has never sent, so how long it reads does not
+	 * matter; inside a TLS call only the return does. */
 	t = threads.lookup(&tid);
 	if (kind == CALL_RECEIVE || kind == CALL_UNSEEN || kind == CALL_SEND) {
-		if (!t && kind != CALL_SEND)
+		if (!t && kind == CALL_RECEIVE)
 			return 0;
 		if (t && (t->tls[0].conn || t->tls[1].conn))
 			return 0;
@@ -484,7 +484,9 @@ int on_sys_enter(struct raw_args *ctx)
 		}
 		return 0;
 	}
-	if (!t || !exchanges.lookup(&key)) {
+	/* Whoever sends on a connection with a request sends a part of it: Go hands
+	 * the body to a thread that may never have sent a head. */
+	if (!exchanges.lookup(&key)) {
 		struct bytes b = {};
 		u64 word = 0;
 

@@ -29,7 +29,7 @@ CLIENTS = {
     # s3cmd sends no User-Agent
     "s3cmd": Client((*OBJECTS, "ListObjects", "GetBucketLocation"), None),
 }
-FOLDERS = ("boto3", "curl", "aws", "s3cmd")
+FOLDERS = ("boto3", "curl", "aws", "s3cmd", "matrix")
 
 _server = None
 
@@ -59,8 +59,8 @@ def curl(*args):
 
 
 def new_bucket(name):
-    """A bucket with an object in each client's folder: s3rver answers 500 when a batch delete
-    empties a folder."""
+    """A bucket with an object in each client's folder: s3rver answers 500 when a batch delete, or
+    two deletes at the same time, empty a folder."""
     url = server().url("http") + "/" + name
     curl("-X", "PUT", url)
     for folder in FOLDERS:
@@ -82,6 +82,13 @@ def command(workload, log, *args, prefix=(), **env):
     env = {**server().environ(), "CLIENT_LOG": str(log), **env}
     return [*prefix, "/usr/bin/env", "-i", *("%s=%s" % pair for pair in env.items()),
             PYTHON, str(HERE / ("workload_%s.py" % workload)), *map(str, args)]
+
+
+def knowing(hosts):
+    """The prefix of a command that runs with this text as its /etc/hosts."""
+    path = harness.scratch() / "hosts"
+    path.write_text(hosts)
+    return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(path)]
 
 
 def traced(options, argv, trace, timeout):
@@ -164,9 +171,7 @@ def boto3_virtual_hosted_in_a_mount_namespace():
     name = "boto3-virtual"
     log, trace = kept(name)
     new_bucket(name)
-    hosts = harness.scratch() / "hosts"
-    hosts.write_text("127.0.0.1 localhost s3.localhost %s.s3.localhost\n" % name)
-    inside = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
+    inside = knowing("127.0.0.1 localhost s3.localhost %s.s3.localhost\n" % name)
     for scheme in VIA:
         log.unlink(missing_ok=True)
         argv = command("boto3", log, "--endpoint", server().url(scheme, "s3.localhost"),

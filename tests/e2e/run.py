@@ -15,7 +15,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
-MODULES = ("cases", "program", "libraries", "clients")
+MODULES = ("cases", "program", "libraries", "clients", "matrix")
+
+# Not in a run without arguments: make e2e-matrix asks for it by name. It has cells for TLS
+# libraries that the tracer does not know yet, and they fail.
+ON_REQUEST = ("matrix.",)
 
 
 class TimedOut(BaseException):
@@ -74,7 +78,8 @@ def main(patterns):
     passed, failed = 0, []
     load(failed)
     chosen = [t for t in harness.TESTS
-              if not patterns or any(p in t.name for p in patterns)]
+              if (any(p in t.name for p in patterns) if patterns
+                  else not t.name.startswith(ON_REQUEST))]
     if patterns == ["--list"]:
         print("\n".join(t.name for t in harness.TESTS))
         return 0

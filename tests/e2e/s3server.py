@@ -10,12 +10,19 @@ none), and is the oracle: server.access_log() is what it served, one dict a
 request. nginx is itself a plain-HTTP client of s3rver, so a tracer that looks at
 the whole machine rightly shows its rows too.
 
+s3rver cannot list uploads, which MinIO's client does first: nginx says that there are none.
+
+nginx listens more than once: server.witnessed(scheme) are two URLs of each scheme,
+plain HTTP included, so that a client can talk to two servers at once; and some clients
+know no other ports than 443 and 80, which are open on server.own_address.
+
 Signatures of version 4 are accepted as they are; a request signed with an
 access key other than ACCESS_KEY is answered 403 InvalidAccessKeyId by s3rver.
 
 From the command line: `s3server.py install` puts s3rver into build/npm,
 `s3server.py run` serves until it is interrupted.
 """
+import contextlib
 import ctypes
 import json
 import os
@@ -34,6 +41,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 NPM_DIR = os.path.join(ROOT, "build", "npm")
 S3RVER = os.path.join(NPM_DIR, "node_modules", "s3rver", "bin", "s3rver.js")
 ACCESS_KEY = SECRET_KEY = "S3RVER"
+LOOPBACK = "127.0.0.1"
 START_SECONDS = 15
 STOP_SECONDS = 5
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -49,7 +57,10 @@ http {{
     log_format oracle escape=json '{{"method":"$request_method","uri":"$request_uri",'
         '"host":"$http_host","status":$status,"request_time":"$request_time",'
         '"header_time":"$upstream_header_time","sent":$body_bytes_sent,'
-        '"received":$request_length,"protocol":"$ssl_protocol","request_id":"$request_id"}}';
+        '"received":$request_length,"protocol":"$ssl_protocol","request_id":"$request_id",'
+        '"content_length":"$content_length","response_length":"$sent_http_content_length",'
+        '"copy_source":"$http_x_amz_copy_source","server_address":"$server_addr",'
+        '"server_port":$server_port,"client_address":"$remote_addr","client_port":$remote_port}}';
     access_log {dir}/access.log oracle;
     client_body_temp_path {dir}/body;
     proxy_temp_path {dir}/proxy;
@@ -60,12 +71,16 @@ http {{
     keepalive_requests 1000000;
     keepalive_timeout 75s;
     tcp_nodelay on;
-    upstream s3rver {{ server 127.0.0.1:{upstream}; keepalive 16; }}
+    map "$request_method $args" $lists_uploads {{ "~^GET (.*&)?uploads(=?&|=?$)" 1; }}
+    # Node closes idle connections after 5 s: nginx has to be first, or it answers 502 at times.
+    upstream s3rver {{ server 127.0.0.1:{upstream}; keepalive 16; keepalive_timeout 2s; }}
     server {{
-        listen 127.0.0.1:{port} ssl;
+{listen}
         ssl_certificate {cert};
         ssl_certificate_key {key};
         ssl_protocols TLSv1.2 TLSv1.3;
+        add_header x-amz-request-id $request_id always;
+        add_header x-amz-id-2 host-$request_id always;
         location / {{
             proxy_pass http://s3rver;
             proxy_http_version 1.1;
@@ -73,8 +88,7 @@ http {{
             proxy_buffering off;
             proxy_set_header Host $http_host;
             proxy_set_header Connection "";
-            add_header x-amz-request-id $request_id always;
-            add_header x-amz-id-2 host-$request_id always;
+            if ($lists_uploads) {{ return 200 "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"; }}
         }}
     }}
 }}
@@ -86,10 +100,13 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def free_ports(n):
+    """n different ports: all are held until all are known."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for s in held:
+            s.bind((LOOPBACK, 0))
+        return [s.getsockname()[1] for s in held]
 
 
 def wait_port(port, process, what):
@@ -153,6 +170,8 @@ def install():
 class S3Server:
     def __init__(self):
         self.s3rver = self.nginx = self.dir = None
+        pid = os.getpid()  # at most 22 bits: runs side by side have an address each
+        self.own_address = "127.%d.%d.%d" % (64 + (pid >> 16), pid >> 8 & 255, pid & 255)
 
     def __enter__(self):
         install()
@@ -197,11 +216,16 @@ class S3Server:
         wait_port(self.http_port, self.s3rver, "s3rver")
 
     def _start_nginx(self):
-        self.https_port = free_port()
+        ports = free_ports(4)
+        self._tls, self._plain, self.https_port = ports[:2], ports[2:], ports[0]
+        listen = ([(LOOPBACK, port, " ssl") for port in self._tls] +
+                  [(LOOPBACK, port, "") for port in self._plain] +
+                  [(self.own_address, 443, " ssl"), (self.own_address, 80, "")])
         conf = os.path.join(self.dir, "nginx.conf")
         with open(conf, "w") as f:
             f.write(NGINX_CONF.format(dir=self.dir, cert=self.cert, key=self.key,
-                                      port=self.https_port, upstream=self.http_port))
+                                      upstream=self.http_port, listen="\n".join(
+                                          "        listen %s:%d%s;" % each for each in listen)))
         self.nginx = subprocess.Popen(
             ["nginx", "-p", self.dir, "-c", conf, "-e", os.path.join(self.dir, "nginx-error.log")],
             env={"PATH": PATH}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -228,6 +252,11 @@ class S3Server:
 
     def port(self, scheme):
         return {"http": self.http_port, "https": self.https_port}[scheme]
+
+    def witnessed(self, scheme):
+        """Two URLs of nginx, which logs what is asked there."""
+        return ["%s://localhost:%d" % (scheme, port)
+                for port in {"http": self._plain, "https": self._tls}[scheme]]
 
     def environ(self):
         home = os.path.join(self.dir, "home")

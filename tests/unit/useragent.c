@@ -49,6 +49,7 @@ static const struct {
 	{"okhttp/4.10.0", "okhttp"},
 	{"Prometheus/2.45.0", "prometheus"},
 	{"Mozilla/5.0 (X11; Linux x86_64)", "browser"},
+	{"Mozilla/4.0 (Compatible; s3; libs3 2.0; Linux x86_64)", "libs3"},
 	{"MyTool/1.0", 0},
 	{"emc/1.0 curlew/2 warped/3 xboto3 aws-sdk", 0},
 	{"", 0},

@@ -1,0 +1,3 @@
+module s3go
+
+go 1.19
