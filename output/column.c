@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "parsers/extra.h"
+#include "parsers/targets.h"
+
 #define SECOND INT64_C(1000000000)
 
 /* Seconds and nanoseconds, the latter never negative. */
@@ -113,6 +116,11 @@ static const char *number(const void *field, struct cell *cell)
 	return cell->buf;
 }
 
+const char *column_pid(const void *field, struct cell *cell)
+{
+	return *(const uint32_t *)field ? number(field, cell) : NULL;
+}
+
 static const char *size(const void *field, struct cell *cell)
 {
 	if (*(const int64_t *)field < 0)
@@ -147,7 +155,26 @@ const char *column_operation(const void *field, struct cell *cell)
 	return request->operation ? request->operation : request->method;
 }
 
+const char *column_target(const void *field, struct cell *cell)
+{
+	const struct target *target = *(const struct target *const *)field;
+
+	(void)cell;
+	return target ? target->id : NULL;
+}
+
+const char *column_labels(const void *field, struct cell *cell)
+{
+	const struct target *target = *(const struct target *const *)field;
+
+	(void)cell;
+	return target ? target->labels : NULL;
+}
+
 #define AT(field) offsetof(struct request, field)
+
+/* Rows without extra are always there. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 /* Columns with a heading make the table, in this order; those with a name make
  * CSV. A few facts need other words for people than for programs: two rows. */
@@ -158,6 +185,15 @@ static const struct column columns[] = {
 	{NULL, "tid", 0, false, number, AT(tid)},
 	{"COMM", "comm", -15, false, string, AT(comm)},
 	{NULL, "uid", 0, false, number, AT(uid)},
+	{"TARGET", "target", -12, false, column_target, AT(target), EXTRA_TARGET},
+	{NULL, "labels", 0, false, column_labels, AT(target), EXTRA_TARGET},
+	{"UID", NULL, -6, false, number, AT(uid), EXTRA_UID},
+	{"USER", "user", -8, false, string, AT(user), EXTRA_USER},
+	{"PPID", "ppid", -7, false, column_pid, AT(ppid), EXTRA_PPID},
+	{NULL, "exe", 0, false, string, AT(exe), EXTRA_EXE},
+	{NULL, "cmdline", 0, false, string, AT(cmdline), EXTRA_CMDLINE},
+	{NULL, "cgroup", 0, false, string, AT(cgroup), EXTRA_CGROUP},
+	{NULL, "container", 0, false, string, AT(container), EXTRA_CONTAINER},
 	{NULL, "method", 0, false, string, AT(method)},
 	{"OP", NULL, -23, false, column_operation, 0},
 	{NULL, "operation", 0, false, string, AT(operation)},
@@ -193,6 +229,10 @@ static const struct column columns[] = {
 	{NULL, "fd", 0, false, column_int, AT(fd)},
 	{NULL, "is_s3", 0, false, truth, AT(is_s3)},
 	{NULL, "truncated", 0, false, truth, AT(truncated)},
+	{"EXE", NULL, -24, false, string, AT(exe), EXTRA_EXE},
+	{"CMDLINE", NULL, -32, false, string, AT(cmdline), EXTRA_CMDLINE},
+	{"CGROUP", NULL, -32, false, string, AT(cgroup), EXTRA_CGROUP},
+	{"CONTAINER", NULL, -64, false, string, AT(container), EXTRA_CONTAINER},
 	{"PATH", NULL, 0, false, string, AT(path)},
 };
 

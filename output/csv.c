@@ -22,14 +22,15 @@ static void print_cell(FILE *file, const char *text)
 }
 
 /* One line; without a request, the header. Unknown is an empty cell. */
-static void print_line(FILE *file, const struct request *request)
+static void print_line(struct output *output, const struct request *request)
 {
+	FILE *file = output->file;
 	const struct column *column;
 	struct cell cell;
 	bool first = true;
 
 	for (size_t i = 0; (column = column_at(i)); i++) {
-		if (!column->name)
+		if (!column->name || !column_is_shown(column, output->extras))
 			continue;
 		const char *text = request ? column_text(column, request, &cell) : column->name;
 		if (!first)
@@ -43,13 +44,13 @@ static void print_line(FILE *file, const struct request *request)
 
 static int csv_open(struct output *output)
 {
-	print_line(output->file, NULL);
+	print_line(output, NULL);
 	return 0;
 }
 
 static int csv_emit(struct output *output, const struct request *request)
 {
-	print_line(output->file, request);
+	print_line(output, request);
 	return 0;
 }
 

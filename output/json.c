@@ -17,6 +17,8 @@
 #include <string.h>
 
 #include "column.h"
+#include "parsers/extra.h"
+#include "parsers/targets.h"
 
 struct kind {
 	json_t *(*make)(void); /* a value to change in place; NULL: only constants are used */
@@ -81,6 +83,33 @@ static json_t *set_u32(json_t *value, const void *field)
 	return value;
 }
 
+static json_t *set_pid(json_t *value, const void *field)
+{
+	return *(const uint32_t *)field ? set_u32(value, field) : json_null();
+}
+
+static json_t *set_target(json_t *value, const void *field)
+{
+	return set_text(value, column_target(field, NULL));
+}
+
+static json_t *set_labels(json_t *value, const void *field)
+{
+	const struct target *target = *(const struct target *const *)field;
+
+	if (!target)
+		return json_null();
+	json_object_clear(value);
+	for (size_t i = 0; i < target->n_labels; i++) {
+		const struct label *label = &target->label[i];
+
+		if (json_object_set_new_nocheck(value, label->name,
+						json_string_nocheck(label->value)))
+			return NULL;
+	}
+	return value;
+}
+
 static json_t *set_bool(json_t *value, const void *field)
 {
 	(void)value;
@@ -104,6 +133,9 @@ static const struct kind size = {make_integer, set_size};
 static const struct kind integer = {make_integer, set_int};
 static const struct kind number = {make_integer, set_u32};
 static const struct kind count = {make_integer, set_count};
+static const struct kind process = {make_integer, set_pid};
+static const struct kind target = {make_string, set_target};
+static const struct kind labels = {json_object, set_labels};
 static const struct kind truth = {NULL, set_bool};
 
 #define AT(field) offsetof(struct request, field)
@@ -117,7 +149,11 @@ struct field {
 	const struct kind *kind;
 	size_t offset;
 	int from;
+	unsigned extra; /* EXTRA_*: there only if asked for; 0: always */
 };
+
+/* Rows without extra are always there. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 static const struct field before[] = {
 	{"timestamp", &timestamp, AT(time_ns), FROM_REQUEST},
@@ -125,6 +161,14 @@ static const struct field before[] = {
 	{"tid", &number, AT(tid), FROM_REQUEST},
 	{"comm", &string, AT(comm), FROM_REQUEST},
 	{"uid", &number, AT(uid), FROM_REQUEST},
+	{"target", &target, AT(target), FROM_REQUEST, EXTRA_TARGET},
+	{"labels", &labels, AT(target), FROM_REQUEST, EXTRA_TARGET},
+	{"user", &string, AT(user), FROM_REQUEST, EXTRA_USER},
+	{"ppid", &process, AT(ppid), FROM_REQUEST, EXTRA_PPID},
+	{"exe", &string, AT(exe), FROM_REQUEST, EXTRA_EXE},
+	{"cmdline", &string, AT(cmdline), FROM_REQUEST, EXTRA_CMDLINE},
+	{"cgroup", &string, AT(cgroup), FROM_REQUEST, EXTRA_CGROUP},
+	{"container", &string, AT(container), FROM_REQUEST, EXTRA_CONTAINER},
 	{"method", &string, AT(method), FROM_REQUEST},
 	{"operation", &string, AT(operation), FROM_REQUEST},
 	{"bucket", &string, AT(bucket), FROM_REQUEST},
@@ -133,17 +177,20 @@ static const struct field before[] = {
 	{"path", &string, AT(path), FROM_REQUEST},
 };
 
+#define TIME(name, opens) name, opens "\"" name "\":"
+
 static const struct {
+	const char *name;
 	const char *text; /* what stands before the number */
 	size_t offset;
 } times[] = {
-	{",\"latency_ms\":", AT(latency_ns)},
-	{",\"ttfb_ms\":", AT(ttfb_ns)},
-	{",\"phases\":{\"send_ms\":", AT(send_ns)},
-	{",\"expect_ms\":", AT(expect_ns)},
-	{",\"wait_ms\":", AT(wait_ns)},
-	{",\"recv_ms\":", AT(recv_ns)},
-	{",\"stall_ms\":", AT(stall_ns)},
+	{TIME("latency_ms", ","), AT(latency_ns)},
+	{TIME("ttfb_ms", ","), AT(ttfb_ns)},
+	{TIME("send_ms", ",\"phases\":{"), AT(send_ns)},
+	{TIME("expect_ms", ","), AT(expect_ns)},
+	{TIME("wait_ms", ","), AT(wait_ns)},
+	{TIME("recv_ms", ","), AT(recv_ns)},
+	{TIME("stall_ms", ","), AT(stall_ns)},
 };
 
 static const char times_end[] = "},";
@@ -167,12 +214,25 @@ static const struct field after[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+const char *json_key(size_t i)
+{
+	if (i < COUNT_OF(before))
+		return before[i].name;
+	i -= COUNT_OF(before);
+	if (i < COUNT_OF(times))
+		return times[i].name;
+	i -= COUNT_OF(times);
+	if (i < COUNT_OF(after))
+		return after[i].name;
+	return i == COUNT_OF(after) ? "phases" : NULL;
+}
+
 /* A run of fields and the jansson object that prints them. */
 struct part {
-	const struct field *field;
 	size_t n;
 	json_t *object;
 	struct {
+		const struct field *field;
 		json_t *own;   /* changed in place; NULL for kinds of constants */
 		json_t *shown; /* own or a constant, as the object has it now; borrowed */
 	} value[COUNT_OF(after) > COUNT_OF(before) ? COUNT_OF(after) : COUNT_OF(before)];
@@ -191,17 +251,20 @@ static void part_close(struct part *part)
 	json_decref(part->object);
 }
 
-static int part_open(struct part *part, const struct field *field, size_t n)
+static int part_open(struct part *part, const struct field *field, size_t n, unsigned extras)
 {
-	part->field = field;
-	part->n = n;
 	part->object = json_object();
-	for (size_t i = 0; i < n; i++) {
-		const struct kind *kind = field[i].kind;
-		if (kind->make && !(part->value[i].own = kind->make()))
-			return -ENOMEM;
+	for (const struct field *f = field; f < field + n; f++) {
+		size_t i = part->n;
+
+		if (f->extra && !(f->extra & extras))
+			continue;
+		part->value[i].field = f;
 		part->value[i].shown = json_null();
-		if (json_object_set_new_nocheck(part->object, field[i].name, json_null()))
+		part->n++;
+		if (f->kind->make && !(part->value[i].own = f->kind->make()))
+			return -ENOMEM;
+		if (json_object_set_new_nocheck(part->object, f->name, json_null()))
 			return -ENOMEM;
 	}
 	return 0;
@@ -211,7 +274,7 @@ static int part_open(struct part *part, const struct field *field, size_t n)
 static int part_set(struct part *part, const char *const *base)
 {
 	for (size_t i = 0; i < part->n; i++) {
-		const struct field *field = &part->field[i];
+		const struct field *field = part->value[i].field;
 		json_t *value =
 			field->kind->set(part->value[i].own, base[field->from] + field->offset);
 		if (!value)
@@ -242,8 +305,8 @@ static int json_open(struct output *output)
 	struct json *json = calloc(1, sizeof(*json));
 
 	output->state = json;
-	if (!json || part_open(&json->before, before, COUNT_OF(before)) ||
-	    part_open(&json->after, after, COUNT_OF(after)))
+	if (!json || part_open(&json->before, before, COUNT_OF(before), output->extras) ||
+	    part_open(&json->after, after, COUNT_OF(after), output->extras))
 		return -ENOMEM;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "sink.h"
 
 #include "column.h"
+#include "parsers/extra.h"
 
 static const char *or_dash(const char *text)
 {
@@ -39,6 +40,8 @@ static int simple_emit(struct output *output, const struct request *request)
 		fprintf(file, " %s", request_state_name(request->state));
 	if (request->error_code)
 		fprintf(file, " %s", request->error_code);
+	if (output->extras & EXTRA_TARGET)
+		fprintf(file, " target=%s", or_dash(column_target(&request->target, &clock)));
 	putc('\n', file);
 	return 0;
 }

@@ -38,7 +38,8 @@ static void print_line(struct output *output, const struct request *request)
 	bool first = true;
 
 	for (size_t i = 0; (column = column_at(i)); i++) {
-		if (!column->heading || (column->wide && !output->wide))
+		if (!column->heading || (column->wide && !output->wide) ||
+		    !column_is_shown(column, output->extras))
 			continue;
 		const char *text = request ? column_text(column, request, &cell) : column->heading;
 		print(output->file, text ? text : "-", column->width, first);
