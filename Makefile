@@ -64,7 +64,7 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 # --- tests ---------------------------------------------------------------
 
 $(B)/unit: $(UNITOBJ)
-	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -ljansson -lcunit
+	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -ljansson -lyaml -lcunit
 
 unit: $(B)/unit
 	$(B)/unit
@@ -75,7 +75,7 @@ FUZZ_SECONDS = 30
 $(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS_) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -ljansson
+		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -ljansson -lyaml
 
 fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do mkdir -p $(B)/corpus/$$t; \

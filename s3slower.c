@@ -27,6 +27,7 @@
 
 #include "output/sink.h"
 #include "output/summary.h"
+#include "parsers/extra.h"
 #include "parsers/event.h"
 #include "parsers/filter.h"
 #include "parsers/inflight.h"
@@ -36,6 +37,7 @@
 #include "probes/command.h"
 #include "probes/compile.h"
 #include "probes/headers.h"
+#include "probes/identity.h"
 #include "probes/library.h"
 #include "probes/tracefs.h"
 #include "probes/tracer.h"
@@ -45,6 +47,7 @@
 #define BATCH_MAX 4096	  /* events sorted together */
 #define DYING_MAX 256	  /* processes whose exit we wait for */
 #define PRIORITY (-10)	  /* our nice value while tracing */
+#define EXECS_MAX 512	  /* new programs looked up in one turn */
 #define PIPELINED_MAX 8	  /* rows of one exchange */
 
 struct dying {
@@ -61,6 +64,7 @@ struct arrival {
 struct run {
 	struct settings settings;
 	struct tracer *tracer;
+	struct identity *identity; /* NULL: nobody asked whose a row is */
 	struct output output;
 	struct summary *summary;
 	struct counters counters;
@@ -78,6 +82,7 @@ struct run {
 	uint64_t recovered;  /* counted as lost by the kernel, found in its map at the end */
 	uint64_t dropped;    /* events that found no memory here */
 	uint64_t exits_lost; /* the last count: when it grows, the dead are looked for */
+	unsigned execs;	     /* programs started, in this turn */
 	bool stop;
 	bool output_said;
 };
@@ -88,6 +93,46 @@ static uint64_t now_ns(clockid_t clock)
 
 	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+/* --- whose rows they are --------------------------------------------------- */
+
+/* A program was started: it is looked up now, for it may be gone soon. */
+static bool take_exec(void *ctx, const void *data, size_t size)
+{
+	struct run *run = ctx;
+	uint32_t pid;
+
+	if (size < sizeof(pid))
+		return true;
+	memcpy(&pid, data, sizeof(pid));
+	identity_exec(run->identity, pid, now_ns(CLOCK_MONOTONIC));
+	return ++run->execs < EXECS_MAX;
+}
+
+/* Called wherever a turn of the loop may take its time. */
+static void meet(struct run *run)
+{
+	run->execs = 0;
+	tracer_drain_execs(run->tracer, take_exec, run);
+}
+
+static void reload_targets(struct run *run)
+{
+	char message[512];
+
+	if (identity_reload(run->identity, message, sizeof(message)))
+		fprintf(stderr, "s3slower: %s (the targets stay as they were)\n", message);
+}
+
+static int open_identity(struct run *run, char *message, size_t size)
+{
+	unsigned extras = settings_extras(&run->settings);
+
+	if (!extras)
+		return 0;
+	run->identity = identity_new(extras, run->settings.targets, json_key, message, size);
+	return run->identity ? 0 : -EINVAL;
 }
 
 /* --- an exchange becomes rows -------------------------------------------- */
@@ -108,7 +153,7 @@ static int written(struct run *run, int err)
 	return err;
 }
 
-static void show(struct run *run, const struct request *row)
+static void show(struct run *run, struct request *row)
 {
 	if (run->stop)
 		return;
@@ -116,6 +161,7 @@ static void show(struct run *run, const struct request *row)
 		run->counters.not_s3++;
 		return;
 	}
+	identity_fill(run->identity, row, now_ns(CLOCK_MONOTONIC));
 	if (!filter_match(&run->settings, row)) {
 		run->counters.filtered++;
 		return;
@@ -236,6 +282,7 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 	struct exchange e;
 	int more = tracer_next_key(run->tracer, NULL, &next);
 
+	meet(run);
 	while (more == 0) {
 		key = next;
 		more = tracer_next_key(run->tracer, &key, &next);
@@ -259,8 +306,10 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 
 static void handle(struct run *run, const struct event *event)
 {
+	meet(run);
 	switch (event->kind) {
 	case EVENT_EXCHANGE:
+		identity_see(run->identity, event->tgid, event->time);
 		/* Told before, and no longer in flight: shown already. */
 		if (event->exchange.reports && !inflight_find(run->inflight, event->exchange.id))
 			return;
@@ -441,12 +490,17 @@ static int loop(struct run *run, int signals, struct command *command)
 		run->settings.duration_s > 0
 			? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
 			: 0;
-	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0}, {signals, POLLIN, 0}};
+	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0},
+			       {signals, POLLIN, 0},
+			       {tracer_execs_fd(run->tracer), POLLIN, 0},
+			       {identity_fd(run->identity), POLLIN, 0}};
 	struct signalfd_siginfo info;
 	int status = 0, interrupts = 0;
 
 	while (!run->stop) {
-		poll(fds, 2, TICK_MS);
+		poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
+		meet(run);
+		reload_targets(run);
 		drain(run);
 		follow_up(run);
 		bury(run, false);
@@ -472,6 +526,7 @@ static int loop(struct run *run, int signals, struct command *command)
 	/* What was captured until now is shown; -n and a closed pipe stay final. */
 	if (!run->settings.count || run->counters.shown < run->settings.count) {
 		run->stop = false;
+		meet(run);
 		drain(run);
 		bury(run, true);
 		drain(run);
@@ -523,6 +578,8 @@ static int specialise(struct program *p, const struct settings *settings, char *
 		flag(p, "-DWITH_SOCKET");
 	if (settings->modes & MODE_TLS)
 		flag(p, "-DWITH_TLS");
+	if (settings_extras(settings) & EXTRA_PROCESS)
+		flag(p, "-DTELL_EXECS");
 	if (settings->command) {
 		err = tracefs_event("sched/sched_process_fork", "child_pid", &p->fork_event);
 		if (err) {
@@ -645,6 +702,7 @@ static int open_output(struct run *run, char *message, size_t size)
 		}
 	}
 	run->output.wide = s->wide;
+	run->output.extras = settings_extras(s);
 	run->output.lost = &run->counters.lost;
 	err = sink_open(&run->output, sink_find(s->output), file);
 	if (err)
@@ -681,6 +739,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 		return fail(message);
 	if (attach(run, p, message, sizeof(message)))
 		return fail(message);
+	identity_begin(run->identity, now_ns(CLOCK_MONOTONIC));
 	if (open_output(run, message, sizeof(message)))
 		return fail(message);
 	if (command &&
@@ -724,6 +783,10 @@ int main(int argc, char *argv[])
 		puts("s3slower " VERSION);
 		return 0;
 	}
+	if (open_identity(&run, message, sizeof(message))) {
+		fprintf(stderr, "s3slower: %s\n", message);
+		return 2;
+	}
 	if (prepare(&run))
 		return fail("out of memory");
 	if (build(&program, &run.settings, message, sizeof(message)))
@@ -740,6 +803,7 @@ int main(int argc, char *argv[])
 	tracer_free(run.tracer);
 	summary_free(run.summary);
 	inflight_free(run.inflight);
+	identity_free(run.identity);
 	object_free(&program.object);
 	free(run.batch);
 	return status;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "parsers/extra.h"
+#include "parsers/targets.h"
+
 #define SECOND INT64_C(1000000000)
 
 /* Seconds and nanoseconds, the latter never negative. */
@@ -144,6 +147,11 @@ const char *column_unsigned(const void *field, struct cell *cell)
 	return number(*(const uint32_t *)field, cell);
 }
 
+const char *column_pid(const void *field, struct cell *cell)
+{
+	return *(const uint32_t *)field ? column_unsigned(field, cell) : NULL;
+}
+
 const char *column_size(const void *field, struct cell *cell)
 {
 	return number(*(const int64_t *)field, cell);
@@ -175,53 +183,82 @@ const char *column_operation(const void *field, struct cell *cell)
 	return request->operation ? request->operation : request->method;
 }
 
+const char *column_target(const void *field, struct cell *cell)
+{
+	const struct target *target = *(const struct target *const *)field;
+
+	(void)cell;
+	return target ? target->id : NULL;
+}
+
+const char *column_labels(const void *field, struct cell *cell)
+{
+	const struct target *target = *(const struct target *const *)field;
+
+	(void)cell;
+	return target ? target->labels : NULL;
+}
+
 #define AT(field) offsetof(struct request, field)
 
 /* Columns with a heading make the table, in this order; those with a name make
  * CSV. A few facts need other words for people than for programs: two rows. */
 static const struct column columns[] = {
-	{"TIME", NULL, -12, false, column_clock, AT(time_ns)},
-	{NULL, "timestamp", 0, false, column_timestamp, AT(time_ns)},
-	{"PID", "pid", -7, false, column_unsigned, AT(pid)},
-	{NULL, "tid", 0, false, column_unsigned, AT(tid)},
-	{"COMM", "comm", -15, false, column_string, AT(comm)},
-	{NULL, "uid", 0, false, column_unsigned, AT(uid)},
-	{NULL, "method", 0, false, column_string, AT(method)},
-	{"OP", NULL, -23, false, column_operation, 0},
-	{NULL, "operation", 0, false, column_string, AT(operation)},
-	{"LAT(ms)", NULL, 10, false, column_ms, AT(latency_ns)},
-	{"STATUS", NULL, 6, false, column_int, AT(status)},
-	{"BUCKET", "bucket", -16, false, column_string, AT(bucket)},
-	{NULL, "key", 0, false, column_string, AT(key)},
-	{"ENDPOINT", "endpoint", -24, false, column_string, AT(endpoint)},
-	{NULL, "path", 0, false, column_string, AT(path)},
-	{NULL, "latency_ms", 0, false, column_exact_ms, AT(latency_ns)},
-	{NULL, "ttfb_ms", 0, false, column_exact_ms, AT(ttfb_ns)},
-	{NULL, "send_ms", 0, false, column_exact_ms, AT(send_ns)},
-	{NULL, "expect_ms", 0, false, column_exact_ms, AT(expect_ns)},
-	{NULL, "wait_ms", 0, false, column_exact_ms, AT(wait_ns)},
-	{NULL, "recv_ms", 0, false, column_exact_ms, AT(recv_ns)},
-	{NULL, "stall_ms", 0, false, column_exact_ms, AT(stall_ns)},
-	{"TTFB", NULL, 9, true, column_ms, AT(ttfb_ns)},
-	{"SEND", NULL, 9, true, column_ms, AT(send_ns)},
-	{"EXPECT", NULL, 9, true, column_ms, AT(expect_ns)},
-	{"WAIT", NULL, 9, true, column_ms, AT(wait_ns)},
-	{"RECV", NULL, 9, true, column_ms, AT(recv_ns)},
-	{"STALL", NULL, 9, true, column_ms, AT(stall_ns)},
-	{"REQ_BYTES", "request_size", 10, true, column_size, AT(request_size)},
-	{"RESP_BYTES", "response_size", 10, true, column_size, AT(response_size)},
-	{NULL, "status_code", 0, false, column_int, AT(status)},
-	{NULL, "is_error", 0, false, column_truth, AT(is_error)},
-	{NULL, "error_code", 0, false, column_string, AT(error_code)},
-	{NULL, "request_id", 0, false, column_string, AT(request_id)},
-	{NULL, "host_id", 0, false, column_string, AT(host_id)},
-	{"STATE", "state", -11, true, column_state, AT(state)},
-	{"CLIENT", "client_type", -10, true, column_string, AT(client_type)},
-	{"VIA", "via", -7, true, column_string, AT(via)},
-	{NULL, "fd", 0, false, column_int, AT(fd)},
-	{NULL, "is_s3", 0, false, column_truth, AT(is_s3)},
-	{NULL, "truncated", 0, false, column_truth, AT(truncated)},
-	{"PATH", NULL, 0, false, column_string, AT(path)},
+	{"TIME", NULL, -12, false, column_clock, AT(time_ns), 0},
+	{NULL, "timestamp", 0, false, column_timestamp, AT(time_ns), 0},
+	{"PID", "pid", -7, false, column_unsigned, AT(pid), 0},
+	{NULL, "tid", 0, false, column_unsigned, AT(tid), 0},
+	{"COMM", "comm", -15, false, column_string, AT(comm), 0},
+	{NULL, "uid", 0, false, column_unsigned, AT(uid), 0},
+	{"TARGET", "target", -12, false, column_target, AT(target), EXTRA_TARGET},
+	{NULL, "labels", 0, false, column_labels, AT(target), EXTRA_TARGET},
+	{"UID", NULL, -6, false, column_unsigned, AT(uid), EXTRA_UID},
+	{"USER", "user", -8, false, column_string, AT(user), EXTRA_USER},
+	{"PPID", "ppid", -7, false, column_pid, AT(ppid), EXTRA_PPID},
+	{NULL, "exe", 0, false, column_string, AT(exe), EXTRA_EXE},
+	{NULL, "cmdline", 0, false, column_string, AT(cmdline), EXTRA_CMDLINE},
+	{NULL, "cgroup", 0, false, column_string, AT(cgroup), EXTRA_CGROUP},
+	{NULL, "container", 0, false, column_string, AT(container), EXTRA_CONTAINER},
+	{NULL, "method", 0, false, column_string, AT(method), 0},
+	{"OP", NULL, -23, false, column_operation, 0, 0},
+	{NULL, "operation", 0, false, column_string, AT(operation), 0},
+	{"LAT(ms)", NULL, 10, false, column_ms, AT(latency_ns), 0},
+	{"STATUS", NULL, 6, false, column_int, AT(status), 0},
+	{"BUCKET", "bucket", -16, false, column_string, AT(bucket), 0},
+	{NULL, "key", 0, false, column_string, AT(key), 0},
+	{"ENDPOINT", "endpoint", -24, false, column_string, AT(endpoint), 0},
+	{NULL, "path", 0, false, column_string, AT(path), 0},
+	{NULL, "latency_ms", 0, false, column_exact_ms, AT(latency_ns), 0},
+	{NULL, "ttfb_ms", 0, false, column_exact_ms, AT(ttfb_ns), 0},
+	{NULL, "send_ms", 0, false, column_exact_ms, AT(send_ns), 0},
+	{NULL, "expect_ms", 0, false, column_exact_ms, AT(expect_ns), 0},
+	{NULL, "wait_ms", 0, false, column_exact_ms, AT(wait_ns), 0},
+	{NULL, "recv_ms", 0, false, column_exact_ms, AT(recv_ns), 0},
+	{NULL, "stall_ms", 0, false, column_exact_ms, AT(stall_ns), 0},
+	{"TTFB", NULL, 9, true, column_ms, AT(ttfb_ns), 0},
+	{"SEND", NULL, 9, true, column_ms, AT(send_ns), 0},
+	{"EXPECT", NULL, 9, true, column_ms, AT(expect_ns), 0},
+	{"WAIT", NULL, 9, true, column_ms, AT(wait_ns), 0},
+	{"RECV", NULL, 9, true, column_ms, AT(recv_ns), 0},
+	{"STALL", NULL, 9, true, column_ms, AT(stall_ns), 0},
+	{"REQ_BYTES", "request_size", 10, true, column_size, AT(request_size), 0},
+	{"RESP_BYTES", "response_size", 10, true, column_size, AT(response_size), 0},
+	{NULL, "status_code", 0, false, column_int, AT(status), 0},
+	{NULL, "is_error", 0, false, column_truth, AT(is_error), 0},
+	{NULL, "error_code", 0, false, column_string, AT(error_code), 0},
+	{NULL, "request_id", 0, false, column_string, AT(request_id), 0},
+	{NULL, "host_id", 0, false, column_string, AT(host_id), 0},
+	{"STATE", "state", -11, true, column_state, AT(state), 0},
+	{"CLIENT", "client_type", -10, true, column_string, AT(client_type), 0},
+	{"VIA", "via", -7, true, column_string, AT(via), 0},
+	{NULL, "fd", 0, false, column_int, AT(fd), 0},
+	{NULL, "is_s3", 0, false, column_truth, AT(is_s3), 0},
+	{NULL, "truncated", 0, false, column_truth, AT(truncated), 0},
+	{"EXE", NULL, -24, false, column_string, AT(exe), EXTRA_EXE},
+	{"CMDLINE", NULL, -32, false, column_string, AT(cmdline), EXTRA_CMDLINE},
+	{"CGROUP", NULL, -32, false, column_string, AT(cgroup), EXTRA_CGROUP},
+	{"CONTAINER", NULL, -64, false, column_string, AT(container), EXTRA_CONTAINER},
+	{"PATH", NULL, 0, false, column_string, AT(path), 0},
 };
 
 const struct column *column_at(size_t i)

@@ -32,7 +32,14 @@ struct column {
 	/* field points into the request at offset. */
 	const char *(*text)(const void *field, struct cell *cell);
 	size_t offset;
+	unsigned extra; /* EXTRA_*: there only if asked for; 0: always */
 };
+
+/* Whether an output that shows these extras has it. */
+static inline bool column_is_shown(const struct column *column, unsigned extras)
+{
+	return !column->extra || (column->extra & extras);
+}
 
 /* The i-th column, NULL after the last. */
 const struct column *column_at(size_t i);
@@ -63,6 +70,11 @@ const char *column_string(const void *field, struct cell *cell);
 const char *column_truth(const void *field, struct cell *cell);
 /* "complete"; field: enum request_state. */
 const char *column_state(const void *field, struct cell *cell);
+/* "4711"; field: uint32_t, 0 is unknown. */
+const char *column_pid(const void *field, struct cell *cell);
+/* The id of a target, and its labels as one text; field: the pointer to it. */
+const char *column_target(const void *field, struct cell *cell);
+const char *column_labels(const void *field, struct cell *cell);
 /* The operation, or the method of what is none; field: the request. */
 const char *column_operation(const void *field, struct cell *cell);
 

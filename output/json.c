@@ -16,58 +16,83 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/extra.h"
+#include "parsers/targets.h"
+
 #define AT(field) offsetof(struct request, field)
 
 enum kind {
 	BARE,	/* numbers and truth values */
 	QUOTED, /* a text of our own making: nothing to escape */
 	TEXT,	/* anything else */
+	LABELS, /* a target's, as an object */
 };
 
 /* Every key, in the order in which they are printed; what a column shows is the
  * value. */
+#define KEY(opens, name) name, SLICE(opens "\"" name "\":")
 static const struct field {
+	const char *name;
 	struct slice before; /* what stands before the value */
 	enum kind kind;
 	const char *(*text)(const void *field, struct cell *cell);
 	size_t offset;
+	unsigned extra; /* EXTRA_*: there only if asked for; 0: always */
 } fields[] = {
-	{SLICE("{\"timestamp\":"), QUOTED, column_timestamp, AT(time_ns)},
-	{SLICE(",\"pid\":"), BARE, column_unsigned, AT(pid)},
-	{SLICE(",\"tid\":"), BARE, column_unsigned, AT(tid)},
-	{SLICE(",\"comm\":"), TEXT, column_string, AT(comm)},
-	{SLICE(",\"uid\":"), BARE, column_unsigned, AT(uid)},
-	{SLICE(",\"method\":"), TEXT, column_string, AT(method)},
-	{SLICE(",\"operation\":"), TEXT, column_string, AT(operation)},
-	{SLICE(",\"bucket\":"), TEXT, column_string, AT(bucket)},
-	{SLICE(",\"key\":"), TEXT, column_string, AT(key)},
-	{SLICE(",\"endpoint\":"), TEXT, column_string, AT(endpoint)},
-	{SLICE(",\"path\":"), TEXT, column_string, AT(path)},
-	{SLICE(",\"latency_ms\":"), BARE, column_exact_ms, AT(latency_ns)},
-	{SLICE(",\"ttfb_ms\":"), BARE, column_exact_ms, AT(ttfb_ns)},
-	{SLICE(",\"phases\":{\"send_ms\":"), BARE, column_exact_ms, AT(send_ns)},
-	{SLICE(",\"expect_ms\":"), BARE, column_exact_ms, AT(expect_ns)},
-	{SLICE(",\"wait_ms\":"), BARE, column_exact_ms, AT(wait_ns)},
-	{SLICE(",\"recv_ms\":"), BARE, column_exact_ms, AT(recv_ns)},
-	{SLICE(",\"stall_ms\":"), BARE, column_exact_ms, AT(stall_ns)},
-	{SLICE("},\"request_size\":"), BARE, column_size, AT(request_size)},
-	{SLICE(",\"response_size\":"), BARE, column_size, AT(response_size)},
-	{SLICE(",\"status_code\":"), BARE, column_int, AT(status)},
-	{SLICE(",\"is_error\":"), BARE, column_truth, AT(is_error)},
-	{SLICE(",\"error_code\":"), TEXT, column_string, AT(error_code)},
-	{SLICE(",\"request_id\":"), TEXT, column_string, AT(request_id)},
-	{SLICE(",\"host_id\":"), TEXT, column_string, AT(host_id)},
-	{SLICE(",\"state\":"), TEXT, column_state, AT(state)},
-	{SLICE(",\"client_type\":"), TEXT, column_string, AT(client_type)},
-	{SLICE(",\"via\":"), TEXT, column_string, AT(via)},
-	{SLICE(",\"fd\":"), BARE, column_int, AT(fd)},
-	{SLICE(",\"is_s3\":"), BARE, column_truth, AT(is_s3)},
-	{SLICE(",\"truncated\":"), BARE, column_truth, AT(truncated)},
+	{KEY("{", "timestamp"), QUOTED, column_timestamp, AT(time_ns), 0},
+	{KEY(",", "pid"), BARE, column_unsigned, AT(pid), 0},
+	{KEY(",", "tid"), BARE, column_unsigned, AT(tid), 0},
+	{KEY(",", "comm"), TEXT, column_string, AT(comm), 0},
+	{KEY(",", "uid"), BARE, column_unsigned, AT(uid), 0},
+	{KEY(",", "target"), TEXT, column_target, AT(target), EXTRA_TARGET},
+	{KEY(",", "labels"), LABELS, column_target, AT(target), EXTRA_TARGET},
+	{KEY(",", "user"), TEXT, column_string, AT(user), EXTRA_USER},
+	{KEY(",", "ppid"), BARE, column_pid, AT(ppid), EXTRA_PPID},
+	{KEY(",", "exe"), TEXT, column_string, AT(exe), EXTRA_EXE},
+	{KEY(",", "cmdline"), TEXT, column_string, AT(cmdline), EXTRA_CMDLINE},
+	{KEY(",", "cgroup"), TEXT, column_string, AT(cgroup), EXTRA_CGROUP},
+	{KEY(",", "container"), TEXT, column_string, AT(container), EXTRA_CONTAINER},
+	{KEY(",", "method"), TEXT, column_string, AT(method), 0},
+	{KEY(",", "operation"), TEXT, column_string, AT(operation), 0},
+	{KEY(",", "bucket"), TEXT, column_string, AT(bucket), 0},
+	{KEY(",", "key"), TEXT, column_string, AT(key), 0},
+	{KEY(",", "endpoint"), TEXT, column_string, AT(endpoint), 0},
+	{KEY(",", "path"), TEXT, column_string, AT(path), 0},
+	{KEY(",", "latency_ms"), BARE, column_exact_ms, AT(latency_ns), 0},
+	{KEY(",", "ttfb_ms"), BARE, column_exact_ms, AT(ttfb_ns), 0},
+	{KEY(",\"phases\":{", "send_ms"), BARE, column_exact_ms, AT(send_ns), 0},
+	{KEY(",", "expect_ms"), BARE, column_exact_ms, AT(expect_ns), 0},
+	{KEY(",", "wait_ms"), BARE, column_exact_ms, AT(wait_ns), 0},
+	{KEY(",", "recv_ms"), BARE, column_exact_ms, AT(recv_ns), 0},
+	{KEY(",", "stall_ms"), BARE, column_exact_ms, AT(stall_ns), 0},
+	{KEY("},", "request_size"), BARE, column_size, AT(request_size), 0},
+	{KEY(",", "response_size"), BARE, column_size, AT(response_size), 0},
+	{KEY(",", "status_code"), BARE, column_int, AT(status), 0},
+	{KEY(",", "is_error"), BARE, column_truth, AT(is_error), 0},
+	{KEY(",", "error_code"), TEXT, column_string, AT(error_code), 0},
+	{KEY(",", "request_id"), TEXT, column_string, AT(request_id), 0},
+	{KEY(",", "host_id"), TEXT, column_string, AT(host_id), 0},
+	{KEY(",", "state"), TEXT, column_state, AT(state), 0},
+	{KEY(",", "client_type"), TEXT, column_string, AT(client_type), 0},
+	{KEY(",", "via"), TEXT, column_string, AT(via), 0},
+	{KEY(",", "fd"), BARE, column_int, AT(fd), 0},
+	{KEY(",", "is_s3"), BARE, column_truth, AT(is_s3), 0},
+	{KEY(",", "truncated"), BARE, column_truth, AT(truncated), 0},
 };
 
 static const struct slice lost = SLICE(",\"lost\":");
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+const char *json_key(size_t i)
+{
+	static const char *const others[] = {"phases", "lost"};
+
+	if (i < N_FIELDS)
+		return fields[i].name;
+	i -= N_FIELDS;
+	return i < sizeof(others) / sizeof(others[0]) ? others[i] : NULL;
+}
 
 struct buffer {
 	char *bytes;
@@ -138,6 +163,30 @@ static int put_text(struct buffer *line, struct shown *shown, const char *text)
 	return put(line, shown->dump.bytes, shown->dump.used);
 }
 
+static int put_labels(struct buffer *line, const struct target *target)
+{
+	json_t *object = json_object();
+	int err = object ? 0 : -ENOMEM;
+	size_t n;
+
+	for (size_t i = 0; !err && i < target->n_labels; i++)
+		if (json_object_set_new_nocheck(object, target->label[i].name,
+						json_string_nocheck(target->label[i].value)))
+			err = -ENOMEM;
+	for (n = 0; !err;) {
+		size_t room = line->size - line->used;
+
+		n = json_dumpb(object, line->bytes + line->used, room, JSON_COMPACT);
+		if (n && n <= room)
+			break;
+		err = n ? reserve(line, n) : -ENOMEM;
+	}
+	if (!err)
+		line->used += n;
+	json_decref(object);
+	return err;
+}
+
 static int put_field(struct json *json, size_t i, const struct request *request, struct cell *cell)
 {
 	struct buffer *line = &json->line;
@@ -155,6 +204,8 @@ static int put_field(struct json *json, size_t i, const struct request *request,
 		if (put(line, "\"", 1) || put(line, text, strlen(text)))
 			return -ENOMEM;
 		return put(line, "\"", 1);
+	case LABELS:
+		return put_labels(line, request->target);
 	case BARE:
 		break;
 	}
@@ -205,7 +256,8 @@ static int json_emit(struct output *output, const struct request *request)
 
 	json->line.used = 0;
 	for (size_t i = 0; i < N_FIELDS && !error; i++)
-		error = put_field(json, i, request, &output->cell);
+		if (!fields[i].extra || (fields[i].extra & output->extras))
+			error = put_field(json, i, request, &output->cell);
 	if (error || put_lost(&json->line, output->lost, &output->cell) ||
 	    put(&json->line, "}\n", 2))
 		return -ENOMEM;

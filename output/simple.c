@@ -4,6 +4,7 @@
 #include "sink.h"
 
 #include "line.h"
+#include "parsers/extra.h"
 
 static void put(struct line *line, const char *text)
 {
@@ -45,6 +46,12 @@ static int simple_emit(struct output *output, const struct request *request)
 	if (request->error_code) {
 		line_char(&line, ' ');
 		line_text(&line, request->error_code);
+	}
+	if (output->extras & EXTRA_TARGET) {
+		const char *target = column_target(&request->target, cell);
+
+		line_text(&line, " target=");
+		line_text(&line, target ? target : "-");
 	}
 	line_end(&line);
 	return 0;

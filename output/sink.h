@@ -16,6 +16,7 @@ struct output {
 	const struct sink *sink;
 	FILE *file;	      /* where data goes: stdout or the file of -o */
 	bool wide;	      /* --wide: the phases as columns */
+	unsigned extras;      /* EXTRA_*: facts that were asked for */
 	const uint64_t *lost; /* running count, shown in each JSON object */
 	void *state;	      /* the sink's own, from open() to close() */
 	struct cell cell;     /* for sinks to put texts together in */
@@ -36,11 +37,13 @@ extern const struct sink table_sink, simple_sink, csv_sink, json_sink;
 
 /* The sink of that name, or NULL. */
 const struct sink *sink_find(const char *name);
+/* The i-th key of a row in JSON, NULL after the last: no label may be called so. */
+const char *json_key(size_t i);
 /* The i-th sink, NULL after the last: for usage text. */
 const struct sink *sink_at(size_t i);
 
 /* All return 0 or -errno (-EPIPE when the reader is gone). sink_open() fills
- * output but for wide and lost, which the caller sets before; file is borrowed. */
+ * output but for wide, extras and lost, which the caller sets before; file is borrowed. */
 int sink_open(struct output *output, const struct sink *sink, FILE *file);
 int sink_emit(struct output *output, const struct request *request);
 int sink_flush(struct output *output);

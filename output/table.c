@@ -48,7 +48,8 @@ static void print_line(struct output *output, const struct request *request)
 
 	line_begin(&line, output->file);
 	for (size_t i = 0; (column = column_at(i)); i++) {
-		if (!column->heading || (column->wide && !output->wide))
+		if (!column->heading || (column->wide && !output->wide) ||
+		    !column_is_shown(column, output->extras))
 			continue;
 		const char *text =
 			request ? column_text(column, request, &output->cell) : column->heading;

@@ -181,12 +181,18 @@ static bool match_host(const struct settings *settings, const struct request *re
 	return false;
 }
 
+static bool match_target(const struct settings *settings, const struct request *request)
+{
+	return !settings->only_targets || request->target;
+}
+
 bool filter_match(const struct settings *settings, const struct request *request)
 {
 	/* The cheap and the likely first. */
 	static bool (*const matches[])(const struct settings *, const struct request *) = {
-		match_latency, match_kind,   match_errors,    match_ttfb,   match_size, match_uid,
-		match_status,  match_method, match_operation, match_bucket, match_key,	match_host,
+		match_latency, match_kind,   match_errors, match_ttfb,	 match_size,
+		match_uid,     match_target, match_status, match_method, match_operation,
+		match_bucket,  match_key,    match_host,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(matches); i++)

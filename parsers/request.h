@@ -13,6 +13,8 @@
 #include "probes/exchange.h"
 #include "s3.h"
 
+struct target;
+
 enum request_state {
 	REQUEST_OPEN, /* more of the response is to come: not a row yet */
 	REQUEST_COMPLETE,
@@ -39,6 +41,10 @@ struct request {
 	bool is_error;	/* status >= 400, an error inside a 200, or no response */
 	bool truncated; /* part of the head or a text was beyond our buffers */
 	int64_t request_size, response_size; /* body bytes, -1 unknown */
+	/* Of the process; unknown unless somebody asks (extra.h). Borrowed. */
+	const char *user, *exe, *cmdline, *cgroup, *container;
+	uint32_t ppid;		     /* 0 unknown */
+	const struct target *target; /* NULL: none fits */
 	int64_t latency_ns;
 	int64_t ttfb_ns;					/* -1 when no response */
 	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */

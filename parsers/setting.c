@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extra.h"
 #include "nearest.h"
 #include "s3.h"
 
@@ -328,6 +329,11 @@ const char *setting_status(char *item)
 		return item;
 	}
 	return item[strspn(item, "0123456789")] ? NULL : item;
+}
+
+const char *setting_extra(char *item)
+{
+	return extra_bit(item) ? item : NULL;
 }
 
 int setting_read(struct reader *reader, const struct setting *setting, const char *text)

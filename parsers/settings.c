@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command_line.h"
+#include "extra.h"
 #include "s3.h"
 #include "setting.h"
 
@@ -35,6 +36,8 @@ const struct setting setting_table[] = {
 	 .help = "this host speaks S3, too"},
 	{"all-http", 0, NULL, "S3SLOWER_ALL_HTTP", &kind_switch, FIELD(all_http),
 	 .help = "show HTTP requests that are not S3 as well"},
+	{"targets", 0, "FILE", "S3SLOWER_TARGETS", &kind_text, FIELD(targets),
+	 .wants = "a file's name", .help = "names and labels for processes, from this YAML file"},
 
 	HEADING("Which requests to show:"),
 	{NULL, 0, "MIN_MS", NULL, &kind_number, FIELD(min_latency_ms), .max = DAY_MS,
@@ -65,6 +68,8 @@ const struct setting setting_table[] = {
 	 .help = "only errors: 4xx, 5xx, an error in a 200, no response"},
 	{"host", 0, "HOST", "S3SLOWER_HOST", &kind_list, FIELD(host), .wants = "a host's name",
 	 .help = "to this host, with or without port; * stands for anything"},
+	{"only-targets", 0, NULL, "S3SLOWER_ONLY_TARGETS", &kind_switch, FIELD(only_targets),
+	 .help = "of processes that --targets names"},
 
 	HEADING("How to show them:"),
 	{"json", 0, NULL, NULL, &kind_choice, FIELD(output), .words = outputs, .value = "json",
@@ -74,6 +79,10 @@ const struct setting setting_table[] = {
 	 .help = "format of the rows"},
 	{"wide", 0, NULL, "S3SLOWER_WIDE", &kind_switch, FIELD(wide),
 	 .help = "table: phases, sizes, state and client as well"},
+	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
+	 .word = extra_name,
+	 .wants = "fields of uid, user, ppid, exe, cmdline, cgroup and container",
+	 .help = "also uid, user, ppid, exe, cmdline, cgroup, container"},
 	{"output-file", 'o', "FILE", "S3SLOWER_OUTPUT_FILE", &kind_text, FIELD(file),
 	 .wants = "a file's name", .help = "write rows to FILE; - is standard output"},
 	{"no-summary", 0, NULL, "S3SLOWER_NO_SUMMARY", &kind_switch, FIELD(no_summary),
@@ -153,7 +162,21 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 		return 0; /* whatever the environment holds, help is to be had */
 	if (settings->file && strcmp(settings->file, "-") == 0)
 		settings->file = NULL;
-	return error ? error : environment;
+	if (error || environment)
+		return error ? error : environment;
+	if (settings->only_targets && !settings->targets)
+		return setting_complain(&reader, "--only-targets needs a file of targets: add "
+						 "--targets FILE.");
+	return 0;
+}
+
+unsigned settings_extras(const struct settings *settings)
+{
+	unsigned extras = settings->targets ? EXTRA_TARGET : 0;
+
+	for (size_t i = 0; i < settings->fields.n; i++)
+		extras |= extra_bit(settings->fields.item[i]);
+	return extras;
 }
 
 #define USAGE_COLUMN 36

@@ -39,7 +39,10 @@ struct settings {
 	bool all_http;
 	struct settings_list endpoint; /* also S3 */
 	/* how to show them */
-	const char *output; /* a sink's name */
+	const char *output;	     /* a sink's name */
+	struct settings_list fields; /* --fields, by the names of extra.h */
+	const char *targets;	     /* --targets FILE, NULL: none */
+	bool only_targets;
 	bool wide;
 	const char *file; /* -o FILE, NULL: stdout */
 	bool no_summary;
@@ -65,6 +68,9 @@ struct settings {
  * strings are borrowed for the life of settings. */
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size);
+
+/* The EXTRA_* that rows are to show. */
+unsigned settings_extras(const struct settings *settings);
 
 /* The MODE_* of a name that --mode takes, 0 if it is none. */
 unsigned settings_mode(const char *name);

@@ -288,9 +288,7 @@ static bool is_secret(struct slice name, enum secret_in in)
 	return false;
 }
 
-/* Whether a value carries a secret of its own: a whole signed URL handed on as
- * a parameter has its "&X-Amz-Signature=" in it, encoded once more. */
-static bool carries_secret(struct slice value)
+bool text_carries_secret(struct slice value)
 {
 	struct slice name = SLICE_NONE;
 
@@ -326,7 +324,7 @@ const char *text_target(struct text_arena *arena, struct slice path, struct slic
 			continue;
 		whole = put(arena, "=", 1);
 		if (param.value.n &&
-		    (is_secret(param.name, IN_QUERY) || carries_secret(param.value)))
+		    (is_secret(param.name, IN_QUERY) || text_carries_secret(param.value)))
 			whole = whole && put(arena, "***", 3);
 		else
 			whole = whole && put_clean(arena, param.value, false);
@@ -337,4 +335,9 @@ const char *text_target(struct text_arena *arena, struct slice path, struct slic
 bool text_secret_header(struct slice name)
 {
 	return is_secret(name, IN_HEADER);
+}
+
+bool text_secret_name(struct slice name)
+{
+	return is_secret(name, IN_QUERY);
 }

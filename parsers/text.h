@@ -36,4 +36,11 @@ const char *text_target(struct text_arena *arena, struct slice path, struct slic
  * x-amz-security-token, SSE-C keys ...). */
 bool text_secret_header(struct slice name);
 
+/* The same of a parameter's value, by its percent-encoded name. */
+bool text_secret_name(struct slice name);
+
+/* Whether a value carries a secret of its own: a whole signed URL handed on as
+ * a parameter has its "&X-Amz-Signature=" in it, encoded once more. */
+bool text_carries_secret(struct slice value);
+
 #endif

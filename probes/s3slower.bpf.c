@@ -65,6 +65,11 @@ BPF_TABLE("percpu_array", u32, struct thread, blank_thread, 1);
 BPF_TABLE("lru_hash", u32, u32, tree, 16384);
 #endif
 
+#ifdef TELL_EXECS
+/* Every new program, at once: it may be gone before its first request is read. */
+BPF_PERF_OUTPUT(execs);
+#endif
+
 static __always_inline int process_wanted(u32 tgid)
 {
 #ifdef TREE
@@ -613,6 +618,12 @@ int on_process_exec(struct raw_args *ctx)
 
 	threads.delete(&tid);
 	process_event(ctx, EVENT_EXEC, id >> 32);
+#ifdef TELL_EXECS
+	u32 tgid = id >> 32;
+
+	if (process_wanted(tgid))
+		execs.perf_submit(ctx, &tgid, sizeof(tgid));
+#endif
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct tracer {
 	int attached[FDS_MAX];
 	size_t n_attached;
 	struct perf_buffer *buffer;
+	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
 	int exchanges, more, counts, tree;
 	int n_cpus;
 	uint32_t walked, walk_max; /* keys since the walk began, and at most */
@@ -164,7 +165,11 @@ static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_h
 		       : LIBBPF_PERF_EVENT_DONE;
 }
 
-static int open_buffer(struct tracer *t, unsigned pages)
+#define EXECS_PAGES 8 /* of 32 bytes a record: bursts of a thousand */
+
+/* Both wake the reader as they are told to: wakeup is a number of records. */
+static int open_buffer(struct tracer *t, const char *name, unsigned pages, unsigned wakeup,
+		       struct perf_buffer **out)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -172,17 +177,14 @@ static int open_buffer(struct tracer *t, unsigned pages)
 		.config = PERF_COUNT_SW_BPF_OUTPUT,
 		.sample_type = PERF_SAMPLE_RAW,
 		.sample_period = 1,
-		/* The reader looks every few milliseconds anyway: it is woken only
-		 * when much has gathered, because a wake-up costs the traced
-		 * program more than everything else here. */
-		.wakeup_events = 64,
+		.wakeup_events = wakeup,
 	};
-	int map = object_find_map(t->object, "events");
+	int map = object_find_map(t->object, name);
 
 	if (map < 0)
 		return map;
-	t->buffer = perf_buffer__new_raw(t->map[map], pages, &attr, on_record, t, NULL);
-	return t->buffer ? 0 : -errno;
+	*out = perf_buffer__new_raw(t->map[map], pages, &attr, on_record, t, NULL);
+	return *out ? 0 : -errno;
 }
 
 static int map_fd(const struct tracer *t, const char *name)
@@ -259,7 +261,12 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 			goto fail;
 		}
 	}
-	err = open_buffer(t, perf_pages);
+	/* The reader looks every few milliseconds anyway: it is woken only when
+	 * much has gathered, because a wake-up costs the traced program more than
+	 * everything else here. */
+	err = open_buffer(t, "events", perf_pages, 64, &t->buffer);
+	if (!err && object_find_map(o, "execs") >= 0)
+		err = open_buffer(t, "execs", EXECS_PAGES, 1, &t->execs);
 	if (err) {
 		snprintf(message, size,
 			 "cannot open the perf buffers: %s; try a smaller --perf-pages",
@@ -304,6 +311,7 @@ void tracer_free(struct tracer *t)
 		return;
 	detach(t);
 	perf_buffer__free(t->buffer);
+	perf_buffer__free(t->execs);
 	for (size_t i = 0; i < t->n_instances; i++)
 		close(t->instance[i].fd);
 	for (int i = 0; i < OBJECT_MAPS; i++)
@@ -421,16 +429,33 @@ int tracer_fd(const struct tracer *t)
 	return perf_buffer__epoll_fd(t->buffer);
 }
 
-int tracer_drain(struct tracer *t, bool (*take)(void *ctx, const void *data, size_t size),
-		 void *ctx)
+int tracer_execs_fd(const struct tracer *t)
+{
+	return t->execs ? perf_buffer__epoll_fd(t->execs) : -1;
+}
+
+static int consume(struct tracer *t, struct perf_buffer *buffer,
+		   bool (*take)(void *ctx, const void *data, size_t size), void *ctx)
 {
 	int err;
 
 	t->take = take;
 	t->take_ctx = ctx;
 	t->taken = 0;
-	err = perf_buffer__consume(t->buffer);
+	err = buffer ? perf_buffer__consume(buffer) : 0;
 	return err < 0 ? err : t->taken;
+}
+
+int tracer_drain(struct tracer *t, bool (*take)(void *ctx, const void *data, size_t size),
+		 void *ctx)
+{
+	return consume(t, t->buffer, take, ctx);
+}
+
+int tracer_drain_execs(struct tracer *t, bool (*take)(void *ctx, const void *data, size_t size),
+		       void *ctx)
+{
+	return consume(t, t->execs, take, ctx);
 }
 
 int tracer_lookup(struct tracer *t, const struct exchange_key *key, struct exchange *out)

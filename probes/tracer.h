@@ -42,6 +42,12 @@ int tracer_fd(const struct tracer *tracer);
 int tracer_drain(struct tracer *tracer, bool (*take)(void *ctx, const void *data, size_t size),
 		 void *ctx);
 
+/* The same for programs that were started (built with TELL_EXECS): data is the
+ * process id, a __u32. Without that there is nothing to read, and fd is -1. */
+int tracer_execs_fd(const struct tracer *tracer);
+int tracer_drain_execs(struct tracer *tracer,
+		       bool (*take)(void *ctx, const void *data, size_t size), void *ctx);
+
 /* Copies the record of a connection; -ENOENT when it is gone. A record that
  * changes while it is copied is read again. */
 int tracer_lookup(struct tracer *tracer, const struct exchange_key *key, struct exchange *out);

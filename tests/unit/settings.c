@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "output/sink.h"
+#include "parsers/extra.h"
 #include "parsers/s3.h"
 
 #define ARGS_MAX 80
@@ -88,6 +89,19 @@ static void test_lists(void)
 		CU_ASSERT_STRING_EQUAL(joined((const void *)((char *)&settings + cases[i].list)),
 				       cases[i].items);
 	}
+}
+
+static void test_extras(void)
+{
+	CU_ASSERT_EQUAL(parse("--fields uid,CMDLINE --fields container --targets t.yml"), 0);
+	CU_ASSERT_STRING_EQUAL(joined(&settings.fields), "uid|CMDLINE|container");
+	CU_ASSERT_STRING_EQUAL(settings.targets, "t.yml");
+	CU_ASSERT_EQUAL(settings_extras(&settings),
+			EXTRA_UID | EXTRA_CMDLINE | EXTRA_CONTAINER | EXTRA_TARGET);
+	CU_ASSERT_EQUAL(parse("--only-targets --targets t.yml"), 0);
+	CU_ASSERT(settings.only_targets);
+	CU_ASSERT_EQUAL(parse(""), 0);
+	CU_ASSERT_EQUAL(settings_extras(&settings), 0);
 }
 
 static void test_numbers(void)
@@ -244,6 +258,10 @@ static void test_mistakes(void)
 		{"--mode ~", "auto, openssl, gnutls or http"},
 		{"--output xml", "table, json, simple or csv"},
 		{"-o ~", "file"},
+		{"--fields cgroup,cmdlin", "not 'cmdlin': did you mean cmdline?"},
+		{"--fields all", "not 'all'"},
+		{"--targets ~", "--targets needs a file's name"},
+		{"--only-targets", "add --targets FILE"},
 		{"--bucket \033[31m --nope\033", "--nope?"},
 	};
 
@@ -396,6 +414,7 @@ CU_TestInfo settings_tests[] = {
 	{"numbers and sizes", test_numbers},
 	{"modes and output", test_modes_and_output},
 	{"outputs are the sinks", test_outputs_are_sinks},
+	{"extras", test_extras},
 	{"a command after --", test_command},
 	{"mistakes are explained", test_mistakes},
 	{"messages are bounded", test_message_is_bounded},

@@ -69,12 +69,13 @@ static void make_unknown(void)
 }
 
 static uint64_t lost;
-static char *text; /* what was printed last, to be freed by the test */
+static unsigned extras; /* EXTRA_* that the next are printed with */
+static char *text;	/* what was printed last, to be freed by the test */
 
 /* Opens the sink, prints n times what request holds, and returns the text. */
 static char *printed(const char *name, bool wide, int n)
 {
-	struct output output = {.wide = wide, .lost = &lost};
+	struct output output = {.wide = wide, .extras = extras, .lost = &lost};
 	size_t size;
 	FILE *file = open_memstream(&text, &size);
 
@@ -608,7 +609,9 @@ static void test_json_manual(void)
 	for (const char *p = manual; (p = strstr(p, "\n.It Va ")); p++)
 		entries++;
 	make_request();
+	extras = ~0u;
 	printed("json", false, 1);
+	extras = 0;
 	json_t *object = parsed();
 	CU_ASSERT_EQUAL(explained(object, manual), entries);
 	json_decref(object);
@@ -621,9 +624,11 @@ static void test_csv_names_are_json_keys(void)
 	char name[64];
 
 	make_request();
+	extras = ~0u;
 	printed("json", false, 1);
 	char *json = text;
 	printed("csv", false, 0);
+	extras = 0;
 	const char *at = json;
 	for (const char *p = text; *p;) {
 		char key[80];
