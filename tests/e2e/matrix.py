@@ -57,6 +57,7 @@ def built(name, *arguments):
 
 LOGS = {"PYTHONPATH": HERE}  # for clientlog.py
 
+# Not here: MinIO's mc and warp, s5cmd: Debian 12 has no packages of them; they are Go like rclone.
 CLIENTS = {
     "curl": Client(workload("curl"), "openssl", "curl"),
     "boto3": Client(workload("boto3"), "openssl", "boto3"),
