@@ -21,5 +21,6 @@ SANITIZE  = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-om
 # What `make deps` installs, by what needs it. Debian 12 names.
 DEPS_BUILD = gcc make libc6-dev linux-libc-dev libbpfcc-dev libbpf-dev libelf-dev libcapstone-dev libjansson-dev
 DEPS_TEST  = libcunit1-dev clang libclang-rt-dev clang-tidy clang-format cppcheck shellcheck mandoc jq curl openssl \
-             libssl-dev python3 python3-boto3 awscli s3cmd nginx-light nodejs procps util-linux wget
+             libssl-dev python3 python3-boto3 awscli s3cmd nginx-light nodejs procps util-linux wget \
+             libcurl3-gnutls libcurl3-nss nss-plugin-pem python3-awscrt libpython3.11
 DEPS_BENCH = bpfcc-tools bpftrace
