@@ -29,7 +29,7 @@ struct request {
 	uint32_t pid, tid, uid;
 	int fd; /* -1 unknown */
 	const char *comm;
-	const char *via; /* "openssl", "gnutls", "http" */
+	const char *via; /* "openssl", "gnutls", "nss", "s2n", "http" */
 	bool is_s3;
 	const char *method;
 	const char *operation; /* SDK name; NULL for what is not S3 */

@@ -183,10 +183,8 @@ static int read_choice(struct reader *reader, const struct setting *setting, con
 static const struct {
 	const char *name;
 	unsigned bits;
-} modes[] = {{"auto", MODE_AUTO},
-	     {"openssl", MODE_OPENSSL},
-	     {"gnutls", MODE_GNUTLS},
-	     {"http", MODE_HTTP}};
+} modes[] = {{"auto", MODE_AUTO}, {"openssl", MODE_OPENSSL}, {"gnutls", MODE_GNUTLS},
+	     {"nss", MODE_NSS},	  {"s2n", MODE_S2N},	     {"http", MODE_HTTP}};
 
 unsigned settings_mode(const char *name)
 {

@@ -22,7 +22,9 @@ struct settings_list {
 #define MODE_OPENSSL 0x1u
 #define MODE_HTTP 0x2u
 #define MODE_GNUTLS 0x4u
-#define MODE_TLS (MODE_OPENSSL | MODE_GNUTLS)
+#define MODE_NSS 0x8u
+#define MODE_S2N 0x10u
+#define MODE_TLS (MODE_OPENSSL | MODE_GNUTLS | MODE_NSS | MODE_S2N)
 #define MODE_AUTO (MODE_TLS | MODE_HTTP)
 
 struct settings {

@@ -66,8 +66,9 @@ static __always_inline void bytes_plain(struct bytes *b, u64 address, u64 n)
 	b->staged = 0;
 }
 
-/* The pieces of an iovec, as far as the call took or filled them (n bytes). */
-static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 pieces, u64 n)
+/* The pieces of an iovec, as far as the call took or filled them: n bytes, behind
+ * the first `from`. */
+static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 pieces, u64 n, u64 from)
 {
 	struct bytes *b = &stage->b;
 	u64 vec[2], left = n, at = 0, take;
@@ -83,6 +84,12 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 		if (read_user(vec, sizeof(vec), (void *)(iov + i * sizeof(vec)))) {
 			count(COUNT_FAULT);
 			break;
+		}
+		if (from) {
+			take = vec[1] < from ? vec[1] : from;
+			vec[0] += take;
+			vec[1] -= take;
+			from -= take;
 		}
 		if (vec[1] > left)
 			vec[1] = left;
@@ -568,6 +575,17 @@ static __always_inline void exchange_send_unseen(struct exchange_key *key, u64 n
 	e->sent += n;
 	e->t_sent = now;
 	e->changes += 1;
+}
+
+/* Bytes that earlier calls were given, and counted, have left the program. */
+static __always_inline void exchange_flushed(struct exchange_key *key)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+
+	if (!slot || slot->exchange.received)
+		return;
+	slot->exchange.t_sent = bpf_ktime_get_ns();
+	slot->exchange.changes += 1;
 }
 
 /* Time since the last bytes during which the response was there for the taking. */

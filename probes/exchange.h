@@ -29,6 +29,8 @@
 #define LAYER_SOCKET 1u
 #define LAYER_OPENSSL 2u
 #define LAYER_GNUTLS 3u
+#define LAYER_NSS 4u
+#define LAYER_S2N 5u
 
 struct exchange_key {
 	__u64 conn; /* the TLS object, or file descriptor for LAYER_SOCKET */

@@ -20,7 +20,7 @@ struct probe_point {
 	bool is_return;
 };
 
-#define PROBE_POINTS_MAX 24
+#define PROBE_POINTS_MAX 32
 
 /* A kind of library: how its files are called, what to probe in them. */
 struct probe_library {

@@ -34,8 +34,8 @@ int linked_close(void *moved)
 struct tls_call {
 	u64 conn; /* 0: none */
 	u64 buf;
-	u64 out;  /* user address of the count, for the variants that return it so */
-	u64 site; /* the function: SITE_* */
+	u64 out;  /* user address of the count, or how many pieces a vector has */
+	u64 from; /* how much of a vector was sent before */
 	u64 entered;
 	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
 	u64 sent;  /* ciphertext that the system calls inside got rid of */
@@ -146,6 +146,16 @@ static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
 	return value;
 }
 
+/* Whether the call is about the program's data at all. */
+static __always_inline int takes_data(struct pt_regs *ctx, u64 site)
+{
+	if (SITE_TAKES(site) == TAKES_FLAGS)
+		return !(argument(ctx, SITE_EXTRA(site)) & MSG_PEEK_FLAG);
+	if (SITE_TAKES(site) == TAKES_TYPE)
+		return (u8)argument(ctx, SITE_EXTRA(site)) == TYPE_DATA;
+	return 1;
+}
+
 static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 {
 	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx), site = this_site();
@@ -167,10 +177,13 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 		c->depth += 1;
 		return 0;
 	}
+	c->conn = 0;
+	if (!takes_data(ctx, site))
+		return 0;
 	c->conn = key.conn;
 	c->buf = argument(ctx, SITE_BUF(site));
 	c->out = argument(ctx, SITE_OUT(site));
-	c->site = site;
+	c->from = SITE_TAKES(site) == TAKES_VECTOR_FROM ? argument(ctx, SITE_EXTRA(site)) : 0;
 	c->entered = bpf_ktime_get_ns();
 	c->sp = sp;
 	c->sent = 0;
@@ -181,21 +194,40 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 }
 
 /* How many bytes the call was about; 0 or less as the function tells it. */
-static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c)
+static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call *c, u32 tells)
 {
-	u32 tells = SITE_TELLS(c->site);
 	s32 ret = PT_REGS_RC(ctx);
 	u64 n = 0;
 
+	if (tells == TELLS_UNSEEN)
+		return PT_REGS_RC(ctx);
 	if (ret <= 0)
 		return ret == 0 && tells == TELLS_STORED ? -1 : ret;
-	if (tells == TELLS_RETURN)
+	if (tells == TELLS_RETURN || tells == TELLS_FLUSH)
 		return ret;
 	if (read_user(&n, sizeof(n), (void *)c->out)) {
 		count(COUNT_FAULT);
 		return -1;
 	}
 	return n;
+}
+
+/* The n bytes that a call took or gave: one buffer, or a vector's pieces. */
+static __always_inline struct bytes *tls_bytes(struct bytes *plain, const struct tls_call *c,
+					       u32 takes, s64 n)
+{
+	struct stage *stage;
+	u32 zero = 0;
+
+	if (takes != TAKES_VECTOR && takes != TAKES_VECTOR_FROM) {
+		bytes_plain(plain, c->buf, n);
+		return plain;
+	}
+	stage = stages.lookup(&zero);
+	if (!stage)
+		return 0;
+	bytes_gather(stage, c->buf, c->out, n > 0 ? n : 0, c->from);
+	return &stage->b;
 }
 
 /* A send that has to be repeated (WANT_WRITE) did send, if more ciphertext left
@@ -216,11 +248,11 @@ static __always_inline void tls_send_again(struct thread *t, const struct tls_ca
 
 static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 {
-	u64 id = bpf_get_current_pid_tgid();
-	u32 tid = id;
+	u64 id = bpf_get_current_pid_tgid(), site = this_site();
+	u32 tid = id, tells = SITE_TELLS(site);
 	struct thread *t = threads.lookup(&tid);
 	struct exchange_key key = {};
-	struct bytes b = {};
+	struct bytes plain = {}, *b;
 	struct tls_call *c;
 	s64 n;
 
@@ -235,24 +267,33 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 	}
 	key.conn = c->conn;
 	key.tgid = id >> 32;
-	key.layer = SITE_LAYER(c->site);
+	key.layer = SITE_LAYER(site);
 	c->conn = 0;
-	n = tls_result(ctx, c);
-	bytes_plain(&b, c->buf, n);
+	n = tls_result(ctx, c, tells);
+	if (tells == TELLS_FLUSH || tells == TELLS_UNSEEN) {
+		if (n > 0 && tells == TELLS_FLUSH)
+			exchange_flushed(&key);
+		else if (n > 0)
+			exchange_send_unseen(&key, n, c->entered);
+		return 0;
+	}
+	b = tls_bytes(&plain, c, SITE_TAKES(site), n);
+	if (!b)
+		return 0;
 	if (direction == TLS_SEND) {
 		if (n > 0) {
 			u64 entered = t->try_conn == key.conn ? t->try_entered : c->entered;
 
 			t->try_conn = 0;
-			exchange_send(ctx, &key, &b, entered, c->fd, 0);
+			exchange_send(ctx, &key, b, entered, c->fd, 0);
 		} else {
 			tls_send_again(t, c, &key);
 		}
 		return 0;
 	}
 	if (n >= 0 || c->ended) {
-		b.n = n > 0 ? n : 0;
-		exchange_receive(ctx, &key, &b, c->entered, t->polled, c->fd,
+		b->n = n > 0 ? n : 0;
+		exchange_receive(ctx, &key, b, c->entered, t->polled, c->fd,
 				 n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0);
 	} else {
 		t->polled += bpf_ktime_get_ns() - c->entered;
@@ -394,7 +435,7 @@ static __always_inline struct bytes *call_bytes(u64 nr, const struct pt_regs *r,
 		/* struct msghdr: msg_iov at 16, msg_iovlen at 24 */
 		read_user(vec, sizeof(vec), (void *)(vec[0] + 16));
 	if (nr == SYS_recvmsg || nr == SYS_sendmsg || nr == SYS_readv || nr == SYS_writev)
-		bytes_gather(stage, vec[0], vec[1], n);
+		bytes_gather(stage, vec[0], vec[1], n, 0);
 	else
 		bytes_plain(&stage->b, vec[0], n);
 	return &stage->b;

@@ -13,22 +13,36 @@
 /* "S3SLOWR!": what the compiler leaves where the number belongs. */
 #define SITE_UNKNOWN 0x2152574f4c533353ULL
 
-/* layer: LAYER_* of exchange.h; tells: below; conn, buf and out: where the
- * connection, the buffer and the address of the count are, as SITE_ARG*, or as
- * the index of another register in struct pt_regs. */
-#define SITE(layer, tells, conn, buf, out)                                                         \
+/* layer: LAYER_* of exchange.h; tells and takes: below; conn, buf, out and
+ * extra: where the connection, the buffer, the address of the count and what
+ * `takes` says are, as SITE_ARG*, or as the index of another register in struct
+ * pt_regs. */
+#define SITE(layer, tells, takes, conn, buf, out, extra)                                           \
 	((__u64)(layer) | (__u64)(tells) << 8 | (__u64)(conn) << 16 | (__u64)(buf) << 24 |         \
-	 (__u64)(out) << 32)
+	 (__u64)(out) << 32 | (__u64)(takes) << 40 | (__u64)(extra) << 48)
 #define SITE_LAYER(site) ((__u32)((site)&0xff))
 #define SITE_TELLS(site) ((__u32)((site) >> 8 & 0xff))
 #define SITE_CONN(site) ((__u32)((site) >> 16 & 0xff))
 #define SITE_BUF(site) ((__u32)((site) >> 24 & 0xff))
 #define SITE_OUT(site) ((__u32)((site) >> 32 & 0xff))
+#define SITE_TAKES(site) ((__u32)((site) >> 40 & 0xff))
+#define SITE_EXTRA(site) ((__u32)((site) >> 48 & 0xff))
 
 /* How a function tells its result. */
 #define TELLS_RETURN 1 /* returns the count; 0 is the end of the stream, less an error */
 #define TELLS_STORED 2 /* stores the count and returns 1; 0 is anything else */
 #define TELLS_INNER 3  /* stores the count and returns 1; 0 and less as TELLS_RETURN */
+#define TELLS_FLUSH 4  /* sends on what earlier calls were given: it counted there */
+#define TELLS_UNSEEN 5 /* sends from a file: returns the count, and there is no buffer */
+
+/* What a function takes, beside the connection. */
+#define TAKES_BUFFER 0	    /* one buffer */
+#define TAKES_FLAGS 1	    /* one buffer; extra: flags as of recv(), a peek is no read */
+#define TAKES_TYPE 2	    /* one buffer; extra: the TLS record's type, only one is data */
+#define TAKES_VECTOR 3	    /* buf: struct iovec, out: how many of them */
+#define TAKES_VECTOR_FROM 4 /* the same; extra: how many bytes of them were sent before */
+
+#define TYPE_DATA 0x17 /* application data: RFC 8446, section 5.1 */
 
 /* The C calling convention's arguments, as indexes in struct pt_regs. */
 #if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """One TLS library after another, through a real client of it: every request once, with the
 right name, status and sizes."""
+import contextlib
+import glob
+import mmap
+import subprocess
+import time
+
 import harness
 import program
-from harness import expect, json_rows, run_tracer, test
+from harness import Tracer, brief, expect, fail, json_rows, run_tracer, test
 
 N = 23
+PUT = 100_000
+EXTENSION = "/usr/lib/python3/dist-packages/_awscrt*.so"  # carries s2n
 
 
 def wget(*arguments):
@@ -59,3 +67,203 @@ def gnutls_wget_https():
 @test
 def gnutls_wget_http():
     gets_and_puts("http", "http")
+
+
+# --- a client that talks through the library of its choice -----------------
+
+def layer(library, *words):
+    return [str(harness.LAB_BIN / "layer"), library, str(program.server().ports["https"]), *words]
+
+
+@contextlib.contextmanager
+def mapped(path):
+    """A program that has the file mapped as code, as its next user will."""
+    with open(path, "rb") as file, \
+            mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ | mmap.PROT_EXEC) as it:
+        yield it
+
+
+def s2n_env():
+    python = glob.glob("/usr/lib/*-linux-gnu/libpython3.*.so.1.0")
+    return {"S2N_LIBRARY": glob.glob(EXTENSION)[0], "PYTHON_LIBRARY": python[0]}
+
+
+def with_tracer(args, command, n, env=None, where=None):
+    """Runs a command while a tracer of these arguments does: its output, and n rows."""
+    with Tracer(args) as tracer:
+        done = subprocess.run(command, env=harness.clean_env(**(env or {})), capture_output=True,
+                              text=True, timeout=60)
+        expect(done.returncode == 0, f"{command[0]}: {done.returncode}: {done.stderr}")
+        try:
+            tracer.wait(n, 10, where)
+        except harness.Failure as failure:
+            tracer.stop()
+            fail(f"{failure}: {brief(tracer.matching(where))}; {tracer.stderr}")
+        time.sleep(0.3)
+        tracer.stop()
+    return done.stdout, tracer.matching(where)
+
+
+def every_request(library, way, env=None, put="PUT"):
+    """23 GETs, a PUT of 100 KB and a 404 over one connection, called in this way."""
+    get = [{"answer": 200, "body": "x" * 4096}]
+    bucket = program.bucket_for({"k*": get, "none": [{"answer": 404, "body": "n" * 77}],
+                                 "up": [{"read": "body"}, {"answer": 200}]})
+    words = []
+    for i in range(N):
+        words += [way, "GET", f"/{bucket}/k{i}", "0"]
+    words += [way, put, f"/{bucket}/up", str(PUT), way, "GET", f"/{bucket}/none", "0"]
+    out, rows = with_tracer(["--bucket", bucket], layer(library, *words), N + 2, env,
+                            program.of(bucket))
+    expect(out.split() == ["200", "4096"] * N + ["200", "0", "404", "77"], f"the client: {out}")
+    harness.check_rows(rows, n=N + 2, via=library, state="complete")
+    for row in rows:
+        name = row["key"]
+        size = {"up": (PUT, 0), "none": (0, 77)}.get(name, (0, 4096))
+        expect((row["request_size"], row["response_size"]) == size,
+               f"{name}: sizes {row['request_size']}, {row['response_size']}")
+        expect(row["status_code"] == (404 if name == "none" else 200), brief([row]))
+    expect(sorted(r["key"] for r in rows) == sorted([f"k{i}" for i in range(N)] + ["none", "up"]),
+           brief(rows))
+
+
+@test
+def gnutls_send():
+    every_request("gnutls", "send")
+
+
+@test
+def gnutls_send2_and_recv_seq():
+    every_request("gnutls", "again")
+
+
+@test
+def gnutls_corked():
+    """What is sent while corked goes out by the same functions later: it counts once."""
+    every_request("gnutls", "other")
+
+
+@test
+def gnutls_send_file():
+    every_request("gnutls", "file")
+
+
+@test
+def nss_send():
+    every_request("nss", "send")
+
+
+@test
+def nss_write():
+    every_request("nss", "again")
+
+
+@test
+def nss_peek():
+    every_request("nss", "other")
+
+
+@test
+def nss_is_not_every_descriptor():
+    """NSPR writes a request to a pipe, a file and a plain socket: the socket's is seen, as
+    plain HTTP."""
+    bucket = program.bucket_for()
+    command = layer("nss", "other", f"/{bucket}/k")
+    command[2] = str(program.server().ports["http"])
+    _, rows = with_tracer(["--bucket", bucket], command, 1, None, program.of(bucket))
+    harness.check_rows(rows, n=1, via="http", status=200)
+    _, rows = with_tracer(["--bucket", bucket, "--mode", "nss"], command, 0, None,
+                          program.of(bucket))
+    expect(not rows, f"rows of plain descriptors: {brief(rows)}")
+
+
+@test
+def s2n_send():
+    with mapped(glob.glob(EXTENSION)[0]):
+        every_request("s2n", "send", s2n_env())
+
+
+@test
+def s2n_sendv():
+    with mapped(glob.glob(EXTENSION)[0]):
+        every_request("s2n", "again", s2n_env())
+
+
+@test
+def s2n_sendv_with_offset():
+    with mapped(glob.glob(EXTENSION)[0]):
+        every_request("s2n", "other", s2n_env())
+
+
+# --- real clients ------------------------------------------------------------
+
+CRT = """
+import sys
+from awscrt import auth, http, io
+port, ca, bucket, n = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+boot = io.ClientBootstrap(io.EventLoopGroup(1), io.DefaultHostResolver(io.EventLoopGroup(1)))
+context = io.TlsContextOptions()
+context.override_default_trust_store_from_path(None, ca)
+tls = io.ClientTlsContext(context).new_connection_options()
+tls.set_server_name("localhost")
+connection = http.HttpClientConnection.new("127.0.0.1", port, boot, None, tls).result(20)
+
+def request(method, key, body=None):
+    headers = [("Host", "127.0.0.1"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+               ("User-Agent", "aws-sdk-cpp/1.0"), ("Content-Length", str(len(body or b"")))]
+    import io as memory
+    stream = connection.request(
+        http.HttpRequest(method, f"/{bucket}/{key}", http.HttpHeaders(headers),
+                         memory.BytesIO(body) if body else None),
+        lambda **answer: print(answer["status_code"], flush=True), lambda **chunk: None)
+    stream.activate()
+    stream.completion_future.result(20)
+
+for i in range(n):
+    request("GET", f"k{i}")
+request("PUT", "up", b"GET /like-a-request HTTP/1.1\\r\\n\\r\\n" + b"y" * 99968)
+request("GET", "none")
+connection.close().result(20)
+"""
+
+
+def real_client(via, command, env=None):
+    """The same requests by a real client: 23 GETs, a PUT of 100 KB and a 404."""
+    bucket = program.bucket_for({"k*": [{"answer": 200, "body": "x" * 4096}],
+                                 "none": [{"answer": 404, "body": "n" * 77}],
+                                 "up": [{"read": "body"}, {"answer": 200}]})
+    port, ca = str(program.server().ports["https"]), harness.certificates().ca
+    out, rows = with_tracer(["--bucket", bucket], command + [port, ca, bucket, str(N)], N + 2, env,
+                            program.of(bucket))
+    expect(out.split() == ["200"] * (N + 1) + ["404"], f"the client: {out}")
+    harness.check_rows(rows, n=N + 2, via=via, state="complete")
+    put = [r for r in rows if r["key"] == "up"]
+    expect(len(put) == 1 and put[0]["operation"] == "PutObject", brief(put))
+    expect(put[0]["request_size"] == PUT, f"request_size {put[0]['request_size']}")
+    for row in rows:
+        if row["key"] != "up":
+            size = 77 if row["key"] == "none" else 4096
+            expect(row["response_size"] == size, f"{row['key']}: {row['response_size']}")
+
+
+@test
+def s2n_crt():
+    script = harness.scratch() / "crt.py"
+    script.write_text(CRT)
+    with mapped(glob.glob(EXTENSION)[0]):
+        real_client("s2n", [harness.PYTHON, str(script)])
+
+
+@test
+def nss_curl():
+    real_client("nss", [str(harness.LAB_BIN / "easy"), "libcurl-nss.so.4"])
+
+
+@test
+def gnutls_curl():
+    real_client("gnutls", [str(harness.LAB_BIN / "easy"), "libcurl-gnutls.so.4"])
+
+
+@test
+def openssl_curl():
+    real_client("openssl", [str(harness.LAB_BIN / "easy"), "libcurl.so.4"])

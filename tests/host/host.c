@@ -139,7 +139,7 @@ static HOST_UNUSED void host_vector(u64 conn, const struct host_iovec *pieces, s
 	u64 entered = host.now;
 
 	host.now += host.call_ns;
-	bytes_gather(stage, (u64)pieces, n_pieces, n);
+	bytes_gather(stage, (u64)pieces, n_pieces, n, 0);
 	if (send)
 		exchange_send(NULL, &key, &stage->b, entered, -1, 0);
 	else

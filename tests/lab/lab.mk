@@ -1,5 +1,5 @@
 # The laboratory's C clients. Included by the Makefile.
-LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny)
+LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy)
 
 lab: $(LAB_BIN)
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The disassembler in hand, for decode.c and stores.c only. */
+#ifndef S3SLOWER_DECODER_H
+#define S3SLOWER_DECODER_H
+
+#include <capstone/capstone.h>
+#include <stdbool.h>
+
+#include "decode.h"
+
+struct decoder {
+	csh handle;
+	cs_insn *insn; /* the instruction in hand */
+};
+
+/* Decodes the instruction at *code and goes on behind it. */
+bool decoder_next(struct decoder *decoder, const uint8_t **code, size_t *n, uint64_t *pc);
+
+/* Whether the instruction in hand is of this CS_GRP_*. */
+bool decoder_group(const struct decoder *decoder, unsigned group);
+
+#if defined(__x86_64__)
+/* The index in struct pt_regs of the register that id is, or is a part of; -1
+ * for others. */
+int decoder_slot(unsigned id);
+
+/* Which registers the instruction in hand writes, as bits by their index. All, if
+ * nobody can say. */
+uint32_t decoder_written(const struct decoder *decoder);
+
+/* A call or jump to an address that stands in the instruction. */
+bool decoder_direct(const struct decoder *decoder, uint64_t *target);
+#endif
+
+#endif
