@@ -619,9 +619,9 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 		if (f->n_points <= 0)
 			continue;
 		err = tracer_attach_points(run->tracer, f->path, f->point, (size_t)f->n_points);
-		if (err)
+		if (err < 0)
 			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f->path, strerror(-err));
-		probed += err == 0;
+		probed += err >= 0;
 	}
 	if (!(run->settings.modes & MODE_HTTP) && !probed) {
 		snprintf(message, size, "none of the TLS libraries asked for was found to probe");
