@@ -32,6 +32,11 @@ struct probe_library {
 
 extern const struct probe_library probe_libraries[]; /* ends with a NULL name */
 
+/* Which of the wanted libraries a file contains, whatever its name is: bit i is
+ * probe_libraries[i]. It counts if the file has functions to send with and
+ * functions to receive with. 0 if none, or if it is no file for us. Some 30 us. */
+unsigned probe_search(const char *path, unsigned wanted);
+
 /* Finds the points of one file. decoder may be NULL: then exported symbols
  * serve, which is right and slower. Returns the number stored, or -errno
  * (-ENOENT: the file has none of the functions). */
