@@ -72,7 +72,7 @@ unit: $(B)/unit
 # Fuzz targets: libFuzzer with clang. `make fuzz` explores for FUZZ_SECONDS
 # each; `make fuzz-replay` runs the committed corpora once and is what check uses.
 FUZZ_SECONDS = 30
-$(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h)
+$(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h probes/elf.c probes/symtab.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS_) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -ljansson -lyaml

@@ -36,19 +36,21 @@
 #include "probes/cache.h"
 #include "probes/command.h"
 #include "probes/compile.h"
+#include "probes/discovery.h"
 #include "probes/headers.h"
 #include "probes/identity.h"
-#include "probes/library.h"
+#include "probes/processes.h"
 #include "probes/tracefs.h"
 #include "probes/tracer.h"
 
-#define TICK_MS 50	  /* how often the buffers are drained when nobody wakes us */
-#define INFLIGHT_MAX 4096 /* exchanges whose end we wait for */
-#define BATCH_MAX 4096	  /* events sorted together */
-#define DYING_MAX 256	  /* processes whose exit we wait for */
-#define PRIORITY (-10)	  /* our nice value while tracing */
-#define EXECS_MAX 512	  /* new programs looked up in one turn */
-#define PIPELINED_MAX 8	  /* rows of one exchange */
+#define TICK_MS 50	    /* how often the buffers are drained when nobody wakes us */
+#define MAPPINGS_NS 1000000 /* so often at most we are woken by what programs map */
+#define INFLIGHT_MAX 4096   /* exchanges whose end we wait for */
+#define BATCH_MAX 4096	    /* events sorted together */
+#define DYING_MAX 256	    /* processes whose exit we wait for */
+#define PRIORITY (-10)	    /* our nice value while tracing */
+#define EXECS_MAX 512	    /* new programs looked up in one turn */
+#define PIPELINED_MAX 8	    /* rows of one exchange */
 
 struct dying {
 	uint32_t tgid;
@@ -65,6 +67,7 @@ struct run {
 	struct settings settings;
 	struct tracer *tracer;
 	struct identity *identity; /* NULL: nobody asked whose a row is */
+	struct discovery *discovery;
 	struct output output;
 	struct summary *summary;
 	struct counters counters;
@@ -86,6 +89,12 @@ struct run {
 	bool stop;
 	bool output_said;
 };
+
+static int fail(const char *message)
+{
+	fprintf(stderr, "s3slower: %s\n", message);
+	return 1;
+}
 
 static uint64_t now_ns(clockid_t clock)
 {
@@ -483,6 +492,39 @@ static int signals_fd(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Waits for events, signals or the next tick. What is mapped meanwhile is attended
+ * to at once, before the program that did it sends anything; as a busy machine
+ * starts many programs, with a short break after each time. */
+static void wait_for_work(struct run *run, int signals)
+{
+	struct pollfd fds[] = {{discovery_fd(run->discovery), POLLIN, 0},
+			       {tracer_fd(run->tracer), POLLIN, 0},
+			       {signals, POLLIN, 0},
+			       {tracer_execs_fd(run->tracer), POLLIN, 0},
+			       {identity_fd(run->identity), POLLIN, 0}};
+	nfds_t n = sizeof(fds) / sizeof(fds[0]);
+	uint64_t now = now_ns(CLOCK_MONOTONIC), end = now + TICK_MS * 1000000ULL, resume = 0;
+
+	do {
+		bool listens = now >= resume && fds[0].fd >= 0;
+		uint64_t until = listens || fds[0].fd < 0 || resume > end ? end : resume;
+		struct timespec left = {0, (long)(until - now)};
+
+		fds[0].revents = 0;
+		if (ppoll(fds + !listens, n - !listens, &left, NULL) > 0)
+			for (nfds_t i = 1; i < n; i++)
+				if (fds[i].revents)
+					end = 0;
+		if (fds[0].revents) {
+			discovery_drain(run->discovery);
+			resume = now_ns(CLOCK_MONOTONIC) + MAPPINGS_NS;
+		}
+		now = now_ns(CLOCK_MONOTONIC);
+	} while (now < end);
+	discovery_drain(run->discovery);
+	discovery_expire(run->discovery, now);
+}
+
 /* Returns the exit status. */
 static int loop(struct run *run, int signals, struct command *command)
 {
@@ -490,15 +532,11 @@ static int loop(struct run *run, int signals, struct command *command)
 		run->settings.duration_s > 0
 			? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
 			: 0;
-	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0},
-			       {signals, POLLIN, 0},
-			       {tracer_execs_fd(run->tracer), POLLIN, 0},
-			       {identity_fd(run->identity), POLLIN, 0}};
 	struct signalfd_siginfo info;
 	int status = 0, interrupts = 0;
 
 	while (!run->stop) {
-		poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
+		wait_for_work(run, signals);
 		meet(run);
 		reload_targets(run);
 		drain(run);
@@ -543,8 +581,7 @@ struct program {
 	char own[8][64];
 	const char *flags[COMPILE_FLAGS_MAX];
 	size_t n;
-	struct tracefs_event fork_event; /* with a command only */
-	struct library_list libraries;
+	struct tracefs_event fork_event; /* where children are followed only */
 	struct object object;
 };
 
@@ -580,18 +617,20 @@ static int specialise(struct program *p, const struct settings *settings, char *
 		flag(p, "-DWITH_TLS");
 	if (settings_extras(settings) & EXTRA_PROCESS)
 		flag(p, "-DTELL_EXECS");
-	if (settings->command) {
+	if (settings->command || settings->follow) {
 		err = tracefs_event("sched/sched_process_fork", "child_pid", &p->fork_event);
 		if (err) {
 			snprintf(message, size,
-				 "following a command needs tracefs, which this kernel does not "
-				 "offer; trace with -p instead");
+				 "following children needs tracefs, which this kernel does not "
+				 "offer; trace with -p alone instead");
 			return err;
 		}
 		snprintf(p->own[1], sizeof(p->own[1]), "-DFORK_CHILD_OFFSET=%d",
 			 p->fork_event.field_offset);
 		flag(p, "-DTREE");
 		flag(p, p->own[1]);
+		if (settings->follow && settings->process.n)
+			flag(p, "-DFOLLOW");
 	}
 	return 0;
 }
@@ -603,10 +642,6 @@ static int build(struct program *p, const struct settings *settings, char *messa
 
 	if (err)
 		return err;
-	for (const struct probe_library *l = probe_libraries; l->name; l++)
-		if (settings->modes & settings_mode(l->name))
-			library_scan(&p->libraries, l);
-	library_resolve(&p->libraries);
 	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n);
 	err = cache_load(&cache, &p->object);
 	if (err) {
@@ -618,21 +653,124 @@ static int build(struct program *p, const struct settings *settings, char *messa
 	return err;
 }
 
-/* --ebpf: what would be loaded. */
-static int print_program(const struct program *p)
+/* Finds what is to be probed, and attaches to it if there is a tracer. */
+static int discover(struct run *run, char *message, size_t size)
 {
+	const struct settings *s = &run->settings;
+	unsigned wanted = 0;
+	int err;
+
+	for (unsigned i = 0; probe_libraries[i].name; i++)
+		if (s->modes & settings_mode(probe_libraries[i].name))
+			wanted |= 1U << i;
+	run->discovery = discovery_new(run->tracer, wanted, s->detach_after_s);
+	if (!run->discovery) {
+		snprintf(message, size, "out of memory");
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < s->library.n; i++) {
+		const char *item = s->library.item[i], *path = strchr(item, ':') + 1;
+		const struct probe_library *l = probe_libraries;
+
+		while (l->name && (strncmp(l->name, item, strlen(l->name)) != 0 ||
+				   item[strlen(l->name)] != ':'))
+			l++;
+		err = l->name ? discovery_add(run->discovery, l, path) : -ENOENT;
+		if (err) {
+			snprintf(message, size, "cannot probe %.400s: %s", path,
+				 err == -ENOENT	   ? "it has none of the functions of that library"
+				 : err == -ENOEXEC ? "it is no program or library of this machine"
+						   : strerror(-err));
+			return err;
+		}
+	}
+	/* Listening first: nothing that is mapped after the scan is missed. */
+	if (run->tracer && wanted && discovery_listen(run->discovery))
+		fprintf(stderr, "s3slower: libraries that are first used from now on are not seen: "
+				"the kernel does not tell what is mapped\n");
+	discovery_scan(run->discovery);
+	return 0;
+}
+
+/* What is probed; what could not be is said. */
+static void tell_coverage(const struct run *run)
+{
+	struct discovery_counts counts;
+	struct discovery_file f;
+	size_t at = 0;
+
+	if (!(run->settings.modes & MODE_TLS))
+		return;
+	while (discovery_next_file(run->discovery, &at, &f))
+		if (f.err)
+			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
+				strerror(-f.err));
+	discovery_count(run->discovery, &counts);
+	fprintf(stderr, "Probing %zu librar%s in %zu process%s.\n", counts.files,
+		counts.files == 1 ? "y" : "ies", counts.processes,
+		counts.processes == 1 ? "" : "es");
+}
+
+/* --ebpf: what would be loaded. */
+static int print_program(struct run *run, const struct program *p)
+{
+	struct discovery_file f;
+	char message[512];
+	size_t at = 0;
+
+	if (discover(run, message, sizeof(message)))
+		return fail(message);
 	for (size_t i = 0; i < p->n; i++)
 		printf("// %s\n", p->flags[i]);
-	for (size_t i = 0; i < p->libraries.n; i++) {
-		const struct library_file *f = &p->libraries.file[i];
-
-		for (int k = 0; k < f->n_points; k++)
-			printf("// %s %s+%#llx %s\n", f->point[k].program, f->path,
-			       (unsigned long long)f->point[k].offset,
-			       f->point[k].is_return ? "return" : "entry");
-	}
+	while (discovery_next_file(run->discovery, &at, &f))
+		for (size_t k = 0; k < f.n_points; k++)
+			printf("// %s %s+%#llx %s\n", f.point[k].program, f.path,
+			       (unsigned long long)f.point[k].offset,
+			       f.point[k].is_return ? "return" : "entry");
 	fputs(embedded_text, stdout);
 	return fflush(stdout) ? 1 : 0;
+}
+
+/* --- which processes ------------------------------------------------------- */
+
+/* Whether -p names this process, by number or by name. */
+static bool is_listed(void *ctx, uint32_t pid, const char *comm)
+{
+	const struct settings_list *list = ctx;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (setting_is_pid(list->item[i]) ? strtoul(list->item[i], NULL, 10) == pid
+						  : strncmp(list->item[i], comm, 15) == 0)
+			return true;
+	return false;
+}
+
+static void follow_one(void *ctx, uint32_t pid)
+{
+	tracer_follow(ctx, pid);
+}
+
+/* Those that are there already; the kernel adds those that they fork. */
+static void follow_children(struct run *run)
+{
+	/* Twice: a child may fork before it is known to be one. */
+	for (int i = 0; i < 2; i++)
+		processes_tree(is_listed, &run->settings.process, follow_one, run->tracer);
+}
+
+/* "attach" is to what is there. */
+static int check_attached(const struct settings *settings, char *message, size_t size)
+{
+	for (size_t i = 0; settings->attach && i < settings->process.n; i++) {
+		const char *item = settings->process.item[i];
+
+		if (setting_is_pid(item) && kill((pid_t)strtoul(item, NULL, 10), 0) &&
+		    errno == ESRCH) {
+			snprintf(message, size, "there is no process %s to attach to", item);
+			return -ESRCH;
+		}
+	}
+	return 0;
 }
 
 static const struct attachment {
@@ -647,14 +785,12 @@ static const struct attachment {
 
 static int attach(struct run *run, const struct program *p, char *message, size_t size)
 {
-	size_t probed = 0;
 	int err;
 
-	if (run->settings.command) {
+	if (run->settings.command || run->settings.follow) {
 		err = tracer_attach_tracepoint(run->tracer, "on_process_fork", p->fork_event.id);
 		if (err) {
-			snprintf(message, size, "cannot follow a command's children: %s",
-				 strerror(-err));
+			snprintf(message, size, "cannot follow children: %s", strerror(-err));
 			return err;
 		}
 	}
@@ -670,21 +806,9 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 			return err;
 		}
 	}
-	for (size_t i = 0; i < p->libraries.n; i++) {
-		const struct library_file *f = &p->libraries.file[i];
-
-		if (f->n_points <= 0)
-			continue;
-		err = tracer_attach_points(run->tracer, f->path, f->point, (size_t)f->n_points);
-		if (err)
-			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f->path, strerror(-err));
-		probed += err == 0;
-	}
-	if (!(run->settings.modes & MODE_HTTP) && !probed) {
-		snprintf(message, size, "none of the TLS libraries asked for was found to probe");
-		return -ENOENT;
-	}
-	return 0;
+	if (run->settings.follow)
+		follow_children(run);
+	return discover(run, message, size);
 }
 
 static int open_output(struct run *run, char *message, size_t size)
@@ -721,12 +845,6 @@ static int prepare(struct run *run)
 	return run->summary && run->inflight ? 0 : -ENOMEM;
 }
 
-static int fail(const char *message)
-{
-	fprintf(stderr, "s3slower: %s\n", message);
-	return 1;
-}
-
 /* Traces until the end; returns the exit status. */
 static int trace(struct run *run, const struct program *p, struct command *command)
 {
@@ -749,6 +867,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	 * we need is bounded by what they send. */
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
+	tell_coverage(run);
 	status = loop(run, signals, command);
 	note_lost(run);
 	written(run, sink_flush(&run->output));
@@ -787,12 +906,14 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;
 	}
+	if (check_attached(&run.settings, message, sizeof(message)))
+		return fail(message);
 	if (prepare(&run))
 		return fail("out of memory");
 	if (build(&program, &run.settings, message, sizeof(message)))
 		return fail(message);
 	if (run.settings.ebpf)
-		return print_program(&program);
+		return print_program(&run, &program);
 	if (run.settings.command &&
 	    command_new(&command, run.settings.command, run.settings.file == NULL))
 		return fail("cannot create a process for the command");
@@ -801,6 +922,7 @@ int main(int argc, char *argv[])
 		command_abandon(&command);
 	/* Detaching takes the kernel a while; everything is written by now. */
 	tracer_free(run.tracer);
+	discovery_free(run.discovery);
 	summary_free(run.summary);
 	inflight_free(run.inflight);
 	identity_free(run.identity);

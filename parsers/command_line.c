@@ -50,8 +50,8 @@ static const struct setting *rival_of(const struct command_line *line, const str
 }
 
 /* Two different rows for one field must agree; the same row twice may not: the
- * last one counts, as people expect of an alias. Lists add up, from nothing:
- * what the environment said is replaced. */
+ * last one counts, as people expect of an alias. Lists add up, also those of
+ * two rows, from nothing: what the environment said is replaced. */
 static int read_value(struct command_line *line, const struct setting *row, const char *value)
 {
 	struct reader *reader = line->reader;
@@ -60,8 +60,11 @@ static int read_value(struct command_line *line, const struct setting *row, cons
 	char *name = line->name[row - setting_table], before[sizeof(uint64_t)];
 	int error;
 
-	if (row->kind == &kind_list && !*name)
-		((struct settings_list *)field)->n = 0;
+	if (row->kind == &kind_list) {
+		if (!rival && !*name)
+			((struct settings_list *)field)->n = 0;
+		rival = NULL;
+	}
 	if (rival)
 		memcpy(before, field, row->kind->size);
 	snprintf(name, NAME_SIZE, "%s%s", row->flag ? "--" : "",
@@ -118,6 +121,23 @@ static int bad_positional(struct reader *reader, const char *typed, bool again)
 				typed);
 }
 
+/* What the first word can be instead of a number. */
+static const struct {
+	const char *name;
+	size_t offset; /* of its switch in struct settings */
+} words[] = {{"attach", offsetof(struct settings, attach)}};
+
+static bool is_word(struct settings *settings, const char *typed)
+{
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].name, typed) == 0) {
+			*(bool *)((char *)settings + words[i].offset) = true;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* One flag, as getopt_long() found it in argv. */
 static int read_flag(struct command_line *line, int code, char *const argv[])
 {
@@ -130,6 +150,8 @@ static int read_flag(struct command_line *line, int code, char *const argv[])
 	row = row_of(code == ':' ? optopt : code);
 	if (code == ':')
 		return setting_complain(reader, "--%s needs %s after it.", row->flag, row->wants);
+	if (code == CODE_POSITIONAL && optind == 2 && is_word(reader->settings, optarg))
+		return 0;
 	if (code == CODE_POSITIONAL) {
 		bool again = *line->name[row - setting_table];
 		if (again || !strchr("0123456789.", *optarg))

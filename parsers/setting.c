@@ -272,14 +272,37 @@ const struct kind kind_list = {sizeof(struct settings_list), read_list};
 
 #define PID_LAST 4194304u /* the kernel's PID_MAX_LIMIT */
 
+bool setting_is_pid(const char *item)
+{
+	return !item[strspn(item, "0123456789")];
+}
+
 /* Digits are a process id and must be one; anything else is a name. */
 const char *setting_process(char *item)
 {
 	uint64_t pid;
 
-	if (item[strspn(item, "0123456789")])
+	if (!setting_is_pid(item))
 		return item;
 	return whole(item, &pid) && pid > 0 && pid <= PID_LAST ? item : NULL;
+}
+
+const char *setting_name(char *item)
+{
+	return setting_is_pid(item) ? NULL : item;
+}
+
+/* "openssl:/path": the mode of one TLS library, and a file. */
+const char *setting_library(char *item)
+{
+	struct slice type = {item, strcspn(item, ":")};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (slice_is(type, (struct slice){modes[i].name, strlen(modes[i].name)}) &&
+		    modes[i].bits & MODE_TLS && !(modes[i].bits & (modes[i].bits - 1)) &&
+		    item[type.n] && item[type.n + 1])
+			return item;
+	return NULL;
 }
 
 const char *setting_uid(char *item)

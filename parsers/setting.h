@@ -56,6 +56,8 @@ extern const struct kind kind_number, kind_count, kind_power, kind_bytes, kind_s
 
 /* Items of lists. */
 const char *setting_process(char *item);
+const char *setting_name(char *item);
+const char *setting_library(char *item);
 const char *setting_uid(char *item);
 const char *setting_operation(char *item);
 const char *setting_method(char *item);

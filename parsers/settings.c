@@ -24,6 +24,11 @@ const struct setting setting_table[] = {
 	{"pid", 'p', "PID|NAME", "S3SLOWER_PID", &kind_list, FIELD(process),
 	 .item = setting_process, .wants = "a process id or a program's name",
 	 .help = "only this process, or processes of this name"},
+	{"watch", 0, "NAME", "S3SLOWER_WATCH", &kind_list, FIELD(process), .item = setting_name,
+	 .wants = "a program's name",
+	 .help = "only programs of this name, such as mc,warp: now and later"},
+	{"follow", 0, NULL, "S3SLOWER_FOLLOW", &kind_switch, FIELD(follow),
+	 .help = "with --pid or --watch: the children of these processes as well"},
 	{"comm", 0, "NAME", "S3SLOWER_COMM", &kind_list, FIELD(comm), .wants = "a thread's name",
 	 .help = "only threads of this name (15 bytes count)"},
 	{"uid", 0, "UID", "S3SLOWER_UID", &kind_list, FIELD(uid), .item = setting_uid,
@@ -31,6 +36,10 @@ const struct setting setting_table[] = {
 	{"mode", 0, "auto|openssl|gnutls|nss|s2n|http", "S3SLOWER_MODE", &kind_modes, FIELD(modes),
 	 .fallback = "auto", .wants = "auto, openssl, gnutls, nss, s2n or http",
 	 .help = "which calls to probe"},
+	{"library", 0, "TYPE:PATH", "S3SLOWER_LIBRARY", &kind_list, FIELD(library),
+	 .item = setting_library,
+	 .wants = "a TLS library's mode and a file, such as openssl:/opt/lib/libssl.so.3",
+	 .help = "probe this file, too, such as openssl:/opt/lib/libssl.so.3"},
 	{"endpoint", 0, "PATTERN", "S3SLOWER_ENDPOINT", &kind_list, FIELD(endpoint),
 	 .wants = "a host such as minio.local:9000 or *.ceph.lan",
 	 .help = "this host speaks S3, too"},
@@ -103,6 +112,9 @@ const struct setting setting_table[] = {
 	 .fallback = "512", .min = 2, .max = 16384, .wants = "a power of two",
 	 .help = "size of the event buffer of each CPU, a power of two"},
 
+	{"detach-after", 0, "SECONDS", "S3SLOWER_DETACH_AFTER", &kind_number, FIELD(detach_after_s),
+	 .fallback = "60", .max = YEAR_S, .wants = "seconds",
+	 .help = "let go of a library so long after its last user has gone"},
 	{"cache", 0, "DIR", "S3SLOWER_CACHE", &kind_text, FIELD(cache),
 	 .fallback = "/var/cache/s3slower", .wants = "a directory, or none",
 	 .help = "keep compiled programs here, so that starting is fast; none: do not"},
@@ -145,6 +157,21 @@ static int read_environment(struct reader *reader)
 	return 0;
 }
 
+/* attach is to processes that are there; children are those of somebody. */
+static int check_processes(struct reader *reader)
+{
+	const struct settings *settings = reader->settings;
+	size_t numbers = 0;
+
+	for (size_t i = 0; i < settings->process.n; i++)
+		numbers += setting_is_pid(settings->process.item[i]);
+	if (settings->attach && !numbers)
+		return setting_complain(reader, "attach needs --pid and the number of a process.");
+	if (settings->follow && !settings->process.n && !settings->command)
+		return setting_complain(reader, "--follow needs --pid or --watch: whose children?");
+	return 0;
+}
+
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size)
 {
@@ -160,6 +187,8 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 	error = command_line_read(&reader, argc, argv);
 	if (!error && (settings->help || settings->version))
 		return 0; /* whatever the environment holds, help is to be had */
+	if (!error && (settings->attach || settings->follow))
+		error = check_processes(&reader);
 	if (settings->file && strcmp(settings->file, "-") == 0)
 		settings->file = NULL;
 	if (error || environment)

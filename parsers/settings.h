@@ -30,7 +30,9 @@ struct settings_list {
 struct settings {
 	/* what to look at */
 	unsigned modes;		      /* MODE_* */
-	struct settings_list process; /* -p PID|NAME */
+	struct settings_list process; /* -p PID|NAME, --watch NAME */
+	bool attach;		      /* the word: to processes that are there */
+	bool follow;		      /* children of process as well */
 	struct settings_list comm;    /* --comm NAME */
 	struct settings_list uid;     /* --uid UID, digits only */
 	/* which requests to show */
@@ -40,6 +42,7 @@ struct settings {
 	bool errors_only;
 	bool all_http;
 	struct settings_list endpoint; /* also S3 */
+	struct settings_list library;  /* TYPE:PATH, TYPE being a mode of one library */
 	/* how to show them */
 	const char *output;	     /* a sink's name */
 	struct settings_list fields; /* --fields, by the names of extra.h */
@@ -54,6 +57,7 @@ struct settings {
 	/* bounds */
 	uint64_t max_connections; /* records in the kernel */
 	uint64_t perf_pages;	  /* per CPU, a power of two */
+	double detach_after_s;	  /* a library that nobody uses any more */
 	const char *cache;	  /* directory of compiled programs; "none": no cache */
 	/* instead of tracing */
 	bool ebpf, help, version;
@@ -76,6 +80,9 @@ unsigned settings_extras(const struct settings *settings);
 
 /* The MODE_* of a name that --mode takes, 0 if it is none. */
 unsigned settings_mode(const char *name);
+
+/* Whether an item of the list of processes is a number, not a name. */
+bool setting_is_pid(const char *item);
 
 /* Usage text, from the table. */
 void settings_usage(FILE *file);

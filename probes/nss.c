@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image.h"
 #include "stores.h"
 
 #define FILE_TYPE 0x00
@@ -91,20 +92,20 @@ static bool look_at(void *ctx, uint64_t address, const uint8_t *code, size_t n)
 int nss_method(const char *path, struct decoder *decoder, unsigned offset, uint64_t *out)
 {
 	struct search search = {.path = path, .decoder = decoder, .offset = offset};
-	struct elf *elf;
+	struct image *elf;
 	int err;
 
 	if (!decoder)
 		return -ENOENT;
-	err = elf_open(path, &elf);
+	err = image_open(path, &elf);
 	if (err)
 		return err;
 	err = -ENOENT;
-	if (elf_imports(elf, imported, 2, search.slot) == 2) {
-		elf_each_function(elf, look_at, &search);
-		*out = search.found ? elf_offset(elf, search.found) : 0;
+	if (image_imports(elf, imported, 2, search.slot) == 2) {
+		image_each_function(elf, look_at, &search);
+		*out = search.found ? image_offset(elf, search.found) : 0;
 		err = *out ? 0 : -ENOENT;
 	}
-	elf_close(elf);
+	image_close(elf);
 	return err;
 }

@@ -124,12 +124,11 @@ static const struct probe_row s2n[] = {
 };
 
 const struct probe_library probe_libraries[] = {
-	{"openssl", "libssl.so", LAYER_OPENSSL, openssl},
-	{"gnutls", "libgnutls.so", LAYER_GNUTLS, gnutls},
-	{"nss", "libssl3.so", LAYER_NSS, nss},
-	{"s2n", "libs2n.so", LAYER_S2N, s2n},
-	{"s2n", "_awscrt", LAYER_S2N, s2n},
-	{NULL, NULL, 0, NULL},
+	{"openssl", {"libssl.so"}, LAYER_OPENSSL, openssl, NULL},
+	{"gnutls", {"libgnutls.so"}, LAYER_GNUTLS, gnutls, NULL},
+	{"nss", {"libssl3.so"}, LAYER_NSS, nss, "SSL_ImportFD"},
+	{"s2n", {"libs2n.so", "_awscrt."}, LAYER_S2N, s2n, NULL},
+	{NULL, {NULL}, 0, NULL, NULL},
 };
 
 static void add(struct search *s, uint64_t offset, uint64_t site)
@@ -332,4 +331,55 @@ int probe_resolve(const struct probe_library *library, const char *path, struct 
 			add_variant(&s, v);
 	}
 	return s.n_points ? (int)s.n_points : -ENOENT;
+}
+
+/* Whether functions were found for two kinds of transfer: to send, to receive. */
+static bool is_there(const struct probe_library *library, const struct elf_function *function)
+{
+	const struct action *first = NULL;
+
+	for (const struct probe_row *row = library->rows; row->action; row++) {
+		for (int v = 0; v < VARIANTS && row->variant[v].symbol; v++, function++) {
+			if (!function->offset || !row->action->leave)
+				continue;
+			if (first && first != row->action)
+				return true;
+			first = row->action;
+		}
+	}
+	return library->mark && function->offset;
+}
+
+static size_t add_names(const struct probe_library *library, const char **names, size_t n)
+{
+	for (const struct probe_row *row = library->rows; row->action; row++)
+		for (int v = 0; v < VARIANTS && row->variant[v].symbol && n < ELF_NAMES_MAX; v++)
+			names[n++] = row->variant[v].symbol;
+	if (library->mark && n < ELF_NAMES_MAX)
+		names[n++] = library->mark;
+	return n;
+}
+
+unsigned probe_search(const char *path, unsigned wanted)
+{
+	struct elf_function function[ELF_NAMES_MAX];
+	const char *names[ELF_NAMES_MAX];
+	unsigned found = 0;
+	size_t n = 0;
+
+	/* All names in one question: most files have none. */
+	for (size_t i = 0; probe_libraries[i].name; i++)
+		if (wanted & 1U << i)
+			n = add_names(&probe_libraries[i], names, n);
+	if (elf_functions(path, names, n, function) <= 0)
+		return 0;
+	n = 0;
+	for (size_t i = 0; probe_libraries[i].name; i++) {
+		if (!(wanted & 1U << i))
+			continue;
+		if (is_there(&probe_libraries[i], function + n))
+			found |= 1U << i;
+		n = add_names(&probe_libraries[i], names, n);
+	}
+	return found;
 }

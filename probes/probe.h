@@ -24,13 +24,20 @@ struct probe_point {
 
 /* A kind of library: how its files are called, what to probe in them. */
 struct probe_library {
-	const char *name; /* "openssl", as in --mode and via */
-	const char *file; /* a file name begins so: "libssl.so" */
-	uint32_t layer;	  /* LAYER_* of exchange.h */
+	const char *name;    /* "openssl", as in --mode and via */
+	const char *file[2]; /* its files' names begin so: "libssl.so" */
+	uint32_t layer;	     /* LAYER_* of exchange.h */
 	const struct probe_row *rows;
+	/* A function that it exports, where those to probe have no names. */
+	const char *mark;
 };
 
 extern const struct probe_library probe_libraries[]; /* ends with a NULL name */
+
+/* Which of the wanted libraries a file contains, whatever its name is: bit i is
+ * probe_libraries[i]. It counts if the file has functions to send with and
+ * functions to receive with. 0 if none, or if it is no file for us. Some 30 us. */
+unsigned probe_search(const char *path, unsigned wanted);
 
 /* Finds the points of one file. decoder may be NULL: then exported symbols
  * serve, which is right and slower. Returns the number stored, or -errno

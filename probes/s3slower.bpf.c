@@ -70,22 +70,40 @@ BPF_TABLE("lru_hash", u32, u32, tree, 16384);
 BPF_PERF_OUTPUT(execs);
 #endif
 
+/* Whether this process is one of those that were asked for: a name is its
+ * thread's. */
+static __always_inline int process_listed(u32 tgid)
+{
+#ifdef PROCESS_FILTER
+	u64 comm[2] = {0, 0};
+
+	bpf_get_current_comm(&comm, sizeof(comm));
+	return PROCESS_FILTER(tgid, comm[0], comm[1]);
+#else
+	return 1;
+#endif
+}
+
+/* Whether it is a child of one of them, when those are wanted, too. */
 static __always_inline int process_wanted(u32 tgid)
 {
+#ifdef COMM_FILTER
+	u64 comm[2] = {0, 0};
+#endif
+
+#ifdef FOLLOW
+	if (!tree.lookup(&tgid) && !process_listed(tgid))
+		return 0;
+#else
 #ifdef TREE
 	if (!tree.lookup(&tgid))
 		return 0;
 #endif
-#if defined(PROCESS_FILTER) || defined(COMM_FILTER)
-	u64 comm[2] = {0, 0};
-
-	bpf_get_current_comm(&comm, sizeof(comm));
-#endif
-#ifdef PROCESS_FILTER
-	if (!PROCESS_FILTER(tgid, comm[0], comm[1]))
+	if (!process_listed(tgid))
 		return 0;
 #endif
 #ifdef COMM_FILTER
+	bpf_get_current_comm(&comm, sizeof(comm));
 	if (!COMM_FILTER(comm[0], comm[1]))
 		return 0;
 #endif
@@ -674,7 +692,11 @@ int on_process_fork(void *ctx)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32, child = 0, one = 1;
 
-	if (!tree.lookup(&tgid))
+	if (!tree.lookup(&tgid)
+#ifdef FOLLOW
+	    && !process_listed(tgid)
+#endif
+	)
 		return 0;
 	read_kernel(&child, sizeof(child), (void *)((u64)ctx + FORK_CHILD_OFFSET));
 	tree.update(&child, &one);

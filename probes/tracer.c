@@ -17,8 +17,11 @@
 
 #include "link.h"
 
-#define FDS_MAX 256
-#define INSTANCES_MAX 64
+#define ATTACHMENTS_MAX 1024
+#define INSTANCES_MAX 256
+#define DETACH_THREADS 128
+#define FILES_WANTED 8192
+#define POINTS_MAX 64 /* offsets of one link */
 
 /* Not in the headers of Debian 12: linux/bpf.h of 6.6. */
 #define TYPE_UPROBE_MULTI 48
@@ -31,14 +34,19 @@ struct instance {
 	int fd;
 };
 
+/* What is attached together and goes together: descriptors. */
+struct attachment {
+	size_t n;
+	int fd[];
+};
+
 struct tracer {
 	const struct object *object;
 	int map[OBJECT_MAPS];
 	struct instance instance[INSTANCES_MAX];
 	size_t n_instances;
-	bool multi; /* uprobe links instead of perf events */
-	int attached[FDS_MAX];
-	size_t n_attached;
+	bool multi;					/* uprobe links instead of perf events */
+	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
 	int exchanges, more, counts, tree;
@@ -102,7 +110,8 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 	return fd;
 }
 
-static int multi_link(int program, const char *path, const struct probe_point *point)
+static int multi_link(int program, const char *path, const uint64_t *offsets, size_t n,
+		      bool is_return)
 {
 	/* union bpf_attr, link_create with uprobe_multi, as of Linux 6.6 */
 	struct {
@@ -110,16 +119,15 @@ static int multi_link(int program, const char *path, const struct probe_point *p
 		uint64_t path, offsets, ref_ctr_offsets, cookies;
 		uint32_t count, multi_flags, pid, pad;
 	} attr;
-	uint64_t offset = point->offset;
 	int fd;
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_fd = (uint32_t)program;
 	attr.attach_type = TYPE_UPROBE_MULTI;
 	attr.path = (uint64_t)(uintptr_t)path;
-	attr.offsets = (uint64_t)(uintptr_t)&offset;
-	attr.count = 1;
-	attr.multi_flags = point->is_return ? FLAG_UPROBE_MULTI_RETURN : 0;
+	attr.offsets = (uint64_t)(uintptr_t)offsets;
+	attr.count = (uint32_t)n;
+	attr.multi_flags = is_return ? FLAG_UPROBE_MULTI_RETURN : 0;
 	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	return fd < 0 ? -errno : fd;
 }
@@ -133,14 +141,14 @@ static bool have_multi(void)
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = TYPE_UPROBE_MULTI);
-	struct probe_point no_such = {.offset = ~0ULL >> 1};
+	uint64_t no_such = ~0ULL >> 1;
 	int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "s3slower_try", "GPL", nothing, 2, &opts);
 	int err;
 
 	if (program < 0)
 		return false;
 	/* A path that is no file is refused only by kernels that look at it. */
-	err = multi_link(program, "/dev/null", &no_such);
+	err = multi_link(program, "/dev/null", &no_such, 1, false);
 	if (err >= 0)
 		close(err);
 	close(program);
@@ -217,7 +225,7 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 
 struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *message, size_t size)
 {
-	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY}, files;
 	struct tracer *t = calloc(1, sizeof(*t));
 	int err;
 
@@ -227,6 +235,11 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	}
 	libbpf_set_print(quiet);
 	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* for kernels before 5.11; elsewhere not needed */
+	/* A handful of descriptors for each library of each container. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_WANTED) {
+		files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	t->object = o;
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		t->map[i] = -1;
@@ -279,37 +292,70 @@ fail:
 	return NULL;
 }
 
-static void *detach_one(void *fd)
+/* What one thread closes of many descriptors: every step-th. */
+struct closing {
+	const int *fd;
+	size_t n, step;
+};
+
+static void *close_some(void *p)
 {
-	close((int)(intptr_t)fd);
+	const struct closing *c = p;
+
+	for (size_t i = 0; i < c->n; i += c->step)
+		close(c->fd[i]);
 	return NULL;
 }
 
 /* Each detachment waits for a grace period of the kernel, a long time on a busy
  * machine: together they wait for the same one. */
-static void detach(struct tracer *t)
+static void close_all(const int *fd, size_t n)
 {
-	pthread_t thread[FDS_MAX];
-	bool running[FDS_MAX];
+	size_t step = n < DETACH_THREADS ? n : DETACH_THREADS;
+	struct closing part[DETACH_THREADS];
+	pthread_t thread[DETACH_THREADS];
+	bool running[DETACH_THREADS];
 
-	for (size_t i = 0; i < t->n_attached; i++) {
-		void *fd = (void *)(intptr_t)t->attached[i];
-
-		running[i] = pthread_create(&thread[i], NULL, detach_one, fd) == 0;
+	for (size_t i = 0; i < step; i++) {
+		part[i] = (struct closing){fd + i, n - i, step};
+		running[i] = pthread_create(&thread[i], NULL, close_some, &part[i]) == 0;
 		if (!running[i])
-			detach_one(fd);
+			close_some(&part[i]);
 	}
-	for (size_t i = 0; i < t->n_attached; i++)
+	for (size_t i = 0; i < step; i++)
 		if (running[i])
 			pthread_join(thread[i], NULL);
-	t->n_attached = 0;
+}
+
+static void detach_everything(struct tracer *t)
+{
+	size_t n = 0, max = 0;
+	int *fd;
+
+	for (size_t i = 0; i < ATTACHMENTS_MAX; i++)
+		max += t->attachment[i] ? t->attachment[i]->n : 0;
+	fd = max ? malloc(max * sizeof(*fd)) : NULL;
+	for (size_t i = 0; i < ATTACHMENTS_MAX; i++) {
+		const struct attachment *a = t->attachment[i];
+
+		for (size_t k = 0; a && k < a->n; k++) {
+			if (fd)
+				fd[n++] = a->fd[k];
+			else
+				close(a->fd[k]);
+		}
+		free(t->attachment[i]);
+		t->attachment[i] = NULL;
+	}
+	close_all(fd, n);
+	free(fd);
 }
 
 void tracer_free(struct tracer *t)
 {
 	if (!t)
 		return;
-	detach(t);
+	detach_everything(t);
 	perf_buffer__free(t->buffer);
 	perf_buffer__free(t->execs);
 	for (size_t i = 0; i < t->n_instances; i++)
@@ -320,16 +366,30 @@ void tracer_free(struct tracer *t)
 	free(t);
 }
 
-static int keep(struct tracer *t, int fd)
+/* Takes n descriptors over: a handle, or -errno after closing them. */
+static int keep(struct tracer *t, const int *fd, size_t n)
 {
-	if (fd < 0)
-		return fd;
-	if (t->n_attached == FDS_MAX) {
-		close(fd);
-		return -E2BIG;
+	size_t i = 0;
+	struct attachment *a;
+
+	while (i < ATTACHMENTS_MAX && t->attachment[i])
+		i++;
+	a = i < ATTACHMENTS_MAX ? malloc(sizeof(*a) + n * sizeof(*fd)) : NULL;
+	if (!a) {
+		close_all(fd, n);
+		return i < ATTACHMENTS_MAX ? -ENOMEM : -E2BIG;
 	}
-	t->attached[t->n_attached++] = fd;
-	return 0;
+	a->n = n;
+	memcpy(a->fd, fd, n * sizeof(*fd));
+	t->attachment[i] = a;
+	return (int)i;
+}
+
+static int keep_one(struct tracer *t, int fd)
+{
+	int handle = fd < 0 ? fd : keep(t, &fd, 1);
+
+	return handle < 0 ? handle : 0;
 }
 
 /* A number from a sysfs file ("9", or "config:0" for a bit). */
@@ -383,27 +443,89 @@ static int perf_uprobe(int program, const char *path, const struct probe_point *
 	return perf_attach(&attr, program);
 }
 
+static bool is_same_program(const struct probe_point *a, const struct probe_point *b)
+{
+	return strcmp(a->program, b->program) == 0 && a->site == b->site &&
+	       a->is_return == b->is_return;
+}
+
+/* Attaches one program to all the points that want it, i the first of them.
+ * Returns how many descriptors that took, or -errno. */
+static int attach_program(struct tracer *t, const char *path, const struct probe_point *points,
+			  size_t n, size_t i, int *fd)
+{
+	int program = program_fd(t, points[i].program, points[i].site);
+	uint64_t offsets[POINTS_MAX];
+	size_t count = 0;
+
+	if (program < 0)
+		return program;
+	if (!t->multi) {
+		*fd = perf_uprobe(program, path, &points[i]);
+		return *fd < 0 ? *fd : 1;
+	}
+	for (size_t k = i; k < n && count < POINTS_MAX; k++)
+		if (is_same_program(&points[k], &points[i]))
+			offsets[count++] = points[k].offset;
+	*fd = multi_link(program, path, offsets, count, points[i].is_return);
+	return *fd < 0 ? *fd : 1;
+}
+
+/* Whether a link for an earlier point has taken this one along. */
+static bool is_taken(const struct tracer *t, const struct probe_point *points, size_t i)
+{
+	size_t earlier = 0;
+
+	for (size_t k = 0; k < i && t->multi; k++)
+		earlier += is_same_program(&points[k], &points[i]);
+	return earlier % POINTS_MAX != 0;
+}
+
 int tracer_attach_points(struct tracer *t, const char *path, const struct probe_point *points,
 			 size_t n)
 {
+	int *fd = calloc(n + !n, sizeof(*fd)), err = fd ? 0 : -ENOMEM;
+	size_t done = 0;
+
 	/* Returns first: a call entered before its entry probe is in place has
 	 * nothing to match, while the other order would leave calls open. */
 	for (int returns = 1; returns >= 0; returns--) {
-		for (size_t i = 0; i < n; i++) {
-			int program, err;
-
-			if (points[i].is_return != (returns == 1))
+		for (size_t i = 0; i < n && err >= 0; i++) {
+			if (points[i].is_return != (returns == 1) || is_taken(t, points, i))
 				continue;
-			program = program_fd(t, points[i].program, points[i].site);
-			if (program < 0)
-				return program;
-			err = keep(t, t->multi ? multi_link(program, path, &points[i])
-					       : perf_uprobe(program, path, &points[i]));
-			if (err)
-				return err;
+			err = attach_program(t, path, points, n, i, &fd[done]);
+			done += err > 0;
 		}
 	}
-	return 0;
+	if (err >= 0)
+		err = keep(t, fd, done);
+	else if (fd)
+		close_all(fd, done);
+	free(fd);
+	return err;
+}
+
+static void *detach_later(void *p)
+{
+	struct attachment *a = p;
+
+	close_all(a->fd, a->n);
+	free(a);
+	return NULL;
+}
+
+void tracer_detach(struct tracer *t, int handle)
+{
+	struct attachment *a = t->attachment[handle];
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	t->attachment[handle] = NULL;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attr, detach_later, a))
+		detach_later(a);
+	pthread_attr_destroy(&attr);
 }
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
@@ -413,7 +535,7 @@ int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint
 	if (program < 0)
 		return program;
 	fd = bpf_raw_tracepoint_open(tracepoint, program);
-	return keep(t, fd < 0 ? -errno : fd);
+	return keep_one(t, fd < 0 ? -errno : fd);
 }
 
 int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
@@ -421,7 +543,7 @@ int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = id};
 	int program = program_fd(t, name, 0);
 
-	return program < 0 ? program : keep(t, perf_attach(&attr, program));
+	return program < 0 ? program : keep_one(t, perf_attach(&attr, program));
 }
 
 int tracer_fd(const struct tracer *t)
