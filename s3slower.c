@@ -35,6 +35,7 @@
 #include "probes/cache.h"
 #include "probes/command.h"
 #include "probes/compile.h"
+#include "probes/connection.h"
 #include "probes/headers.h"
 #include "probes/library.h"
 #include "probes/tracefs.h"
@@ -65,6 +66,7 @@ struct run {
 	struct summary *summary;
 	struct counters counters;
 	struct inflight *inflight;
+	struct connections *connections;
 	struct request_context context;
 	struct request rows[PIPELINED_MAX];
 	char *batch; /* events as they came, one behind the other */
@@ -108,7 +110,25 @@ static int written(struct run *run, int err)
 	return err;
 }
 
-static void show(struct run *run, const struct request *row)
+/* Both ends of a connection that the kernel side did not see begin. */
+static void find_ends(struct run *run, struct request *row)
+{
+	struct endpoints ends;
+	int err;
+
+	if ((row->ends.peer_port && row->ends.local_port) || row->fd < 0 || !row->socket ||
+	    connections_recall(run->connections, row->socket, &row->ends) == 0)
+		return;
+	err = connections_find(run->connections, row->pid, row->fd, &ends);
+	if (err == -EAGAIN)
+		return;
+	/* What /proc told holds if the descriptor was not closed meanwhile. */
+	if (!err && tracer_socket(run->tracer, row->pid, row->fd) == row->socket)
+		row->ends = ends;
+	connections_keep(run->connections, row->socket, &row->ends);
+}
+
+static void show(struct run *run, struct request *row)
 {
 	if (run->stop)
 		return;
@@ -120,6 +140,7 @@ static void show(struct run *run, const struct request *row)
 		run->counters.filtered++;
 		return;
 	}
+	find_ends(run, row);
 	if (written(run, sink_emit(&run->output, row)))
 		return;
 	run->counters.shown++;
@@ -581,11 +602,13 @@ static int print_program(const struct program *p)
 static const struct attachment {
 	const char *program, *tracepoint;
 	unsigned modes;
+	bool optional; /* without it something stays unknown */
 } attachments[] = {
-	{"on_process_exit", "sched_process_exit", MODE_AUTO},
-	{"on_process_exec", "sched_process_exec", MODE_AUTO},
-	{"on_sys_exit", "sys_exit", MODE_HTTP},
-	{"on_sys_enter", "sys_enter", MODE_HTTP},
+	{"on_process_exit", "sched_process_exit", MODE_AUTO, false},
+	{"on_process_exec", "sched_process_exec", MODE_AUTO, false},
+	{"on_sys_exit", "sys_exit", MODE_HTTP, false},
+	{"on_sys_enter", "sys_enter", MODE_HTTP, false},
+	{"on_socket_state", "inet_sock_set_state", MODE_HTTP, true},
 };
 
 static int attach(struct run *run, const struct program *p, char *message, size_t size)
@@ -607,7 +630,7 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 		if (!(run->settings.modes & a->modes))
 			continue;
 		err = tracer_attach_raw(run->tracer, a->program, a->tracepoint);
-		if (err) {
+		if (err && !a->optional) {
 			snprintf(message, size, "cannot attach to the tracepoint %s: %s",
 				 a->tracepoint, strerror(-err));
 			return err;
@@ -660,7 +683,8 @@ static int prepare(struct run *run)
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
 	run->inflight = inflight_new(INFLIGHT_MAX);
-	return run->summary && run->inflight ? 0 : -ENOMEM;
+	run->connections = connections_new();
+	return run->summary && run->inflight && run->connections ? 0 : -ENOMEM;
 }
 
 static int fail(const char *message)
@@ -740,6 +764,7 @@ int main(int argc, char *argv[])
 	tracer_free(run.tracer);
 	summary_free(run.summary);
 	inflight_free(run.inflight);
+	connections_free(run.connections);
 	object_free(&program.object);
 	free(run.batch);
 	return status;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "parsers/address.h"
+
 #define SECOND INT64_C(1000000000)
 
 /* Seconds and nanoseconds, the latter never negative. */
@@ -167,6 +169,34 @@ const char *column_state(const void *field, struct cell *cell)
 	return request_state_name(*(const enum request_state *)field);
 }
 
+const char *column_local_address(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return ends->local_port ? address_text(ends->local, cell->buf) : NULL;
+}
+
+const char *column_peer_address(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return ends->peer_port ? address_text(ends->peer, cell->buf) : NULL;
+}
+
+const char *column_port(const void *field, struct cell *cell)
+{
+	uint16_t port = *(const uint16_t *)field;
+
+	return port ? number(port, cell) : NULL;
+}
+
+static const char *peer(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return address_endpoint(ends->peer, ends->peer_port, cell->buf);
+}
+
 const char *column_operation(const void *field, struct cell *cell)
 {
 	const struct request *request = field;
@@ -174,6 +204,8 @@ const char *column_operation(const void *field, struct cell *cell)
 	(void)cell;
 	return request->operation ? request->operation : request->method;
 }
+
+_Static_assert(sizeof(((struct cell *)NULL)->buf) >= ENDPOINT_TEXT, "an end fits a cell");
 
 #define AT(field) offsetof(struct request, field)
 
@@ -219,6 +251,11 @@ static const struct column columns[] = {
 	{"CLIENT", "client_type", -10, true, column_string, AT(client_type)},
 	{"VIA", "via", -7, true, column_string, AT(via)},
 	{NULL, "fd", 0, false, column_int, AT(fd)},
+	{NULL, "local_address", 0, false, column_local_address, AT(ends)},
+	{NULL, "local_port", 0, false, column_port, AT(ends.local_port)},
+	{NULL, "peer_address", 0, false, column_peer_address, AT(ends)},
+	{NULL, "peer_port", 0, false, column_port, AT(ends.peer_port)},
+	{"PEER", NULL, -21, true, peer, AT(ends)},
 	{NULL, "is_s3", 0, false, column_truth, AT(is_s3)},
 	{NULL, "truncated", 0, false, column_truth, AT(truncated)},
 	{"PATH", NULL, 0, false, column_string, AT(path)},

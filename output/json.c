@@ -61,6 +61,10 @@ static const struct field {
 	{SLICE(",\"client_type\":"), TEXT, column_string, AT(client_type)},
 	{SLICE(",\"via\":"), TEXT, column_string, AT(via)},
 	{SLICE(",\"fd\":"), BARE, column_int, AT(fd)},
+	{SLICE(",\"local_address\":"), QUOTED, column_local_address, AT(ends)},
+	{SLICE(",\"local_port\":"), BARE, column_port, AT(ends.local_port)},
+	{SLICE(",\"peer_address\":"), QUOTED, column_peer_address, AT(ends)},
+	{SLICE(",\"peer_port\":"), BARE, column_port, AT(ends.peer_port)},
 	{SLICE(",\"is_s3\":"), BARE, column_truth, AT(is_s3)},
 	{SLICE(",\"truncated\":"), BARE, column_truth, AT(truncated)},
 };

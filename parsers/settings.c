@@ -73,7 +73,7 @@ const struct setting setting_table[] = {
 	 .fallback = "table", .words = outputs, .wants = "table, json, simple or csv",
 	 .help = "format of the rows"},
 	{"wide", 0, NULL, "S3SLOWER_WIDE", &kind_switch, FIELD(wide),
-	 .help = "table: phases, sizes, state and client as well"},
+	 .help = "table: phases, sizes, state, client and peer as well"},
 	{"output-file", 'o', "FILE", "S3SLOWER_OUTPUT_FILE", &kind_text, FIELD(file),
 	 .wants = "a file's name", .help = "write rows to FILE; - is standard output"},
 	{"no-summary", 0, NULL, "S3SLOWER_NO_SUMMARY", &kind_switch, FIELD(no_summary),

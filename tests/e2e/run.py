@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
-MODULES = ("cases", "program", "libraries", "clients")
+MODULES = ("cases", "program", "libraries", "addresses", "clients")
 
 
 class TimedOut(BaseException):
