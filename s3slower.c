@@ -36,6 +36,7 @@
 #include "probes/cache.h"
 #include "probes/command.h"
 #include "probes/compile.h"
+#include "probes/connection.h"
 #include "probes/discovery.h"
 #include "probes/headers.h"
 #include "probes/identity.h"
@@ -72,6 +73,7 @@ struct run {
 	struct summary *summary;
 	struct counters counters;
 	struct inflight *inflight;
+	struct connections *connections;
 	struct request_context context;
 	struct request rows[PIPELINED_MAX];
 	char *batch; /* events as they came, one behind the other */
@@ -162,6 +164,24 @@ static int written(struct run *run, int err)
 	return err;
 }
 
+/* Both ends of a connection that the kernel side did not see begin. */
+static void find_ends(struct run *run, struct request *row)
+{
+	struct endpoints ends;
+	int err;
+
+	if ((row->ends.peer_port && row->ends.local_port) || row->fd < 0 || !row->socket ||
+	    connections_recall(run->connections, row->socket, &row->ends) == 0)
+		return;
+	err = connections_find(run->connections, row->pid, row->fd, &ends);
+	if (err == -EAGAIN)
+		return;
+	/* What /proc told holds if the descriptor was not closed meanwhile. */
+	if (!err && tracer_socket(run->tracer, row->pid, row->fd) == row->socket)
+		row->ends = ends;
+	connections_keep(run->connections, row->socket, &row->ends);
+}
+
 static void show(struct run *run, struct request *row)
 {
 	if (run->stop)
@@ -175,6 +195,7 @@ static void show(struct run *run, struct request *row)
 		run->counters.filtered++;
 		return;
 	}
+	find_ends(run, row);
 	if (written(run, sink_emit(&run->output, row)))
 		return;
 	run->counters.shown++;
@@ -776,11 +797,13 @@ static int check_attached(const struct settings *settings, char *message, size_t
 static const struct attachment {
 	const char *program, *tracepoint;
 	unsigned modes;
+	bool optional; /* without it something stays unknown */
 } attachments[] = {
-	{"on_process_exit", "sched_process_exit", MODE_AUTO},
-	{"on_process_exec", "sched_process_exec", MODE_AUTO},
-	{"on_sys_exit", "sys_exit", MODE_HTTP},
-	{"on_sys_enter", "sys_enter", MODE_HTTP},
+	{"on_process_exit", "sched_process_exit", MODE_AUTO, false},
+	{"on_process_exec", "sched_process_exec", MODE_AUTO, false},
+	{"on_sys_exit", "sys_exit", MODE_HTTP, false},
+	{"on_sys_enter", "sys_enter", MODE_HTTP, false},
+	{"on_socket_state", "inet_sock_set_state", MODE_HTTP, true},
 };
 
 static int attach(struct run *run, const struct program *p, char *message, size_t size)
@@ -800,7 +823,7 @@ static int attach(struct run *run, const struct program *p, char *message, size_
 		if (!(run->settings.modes & a->modes))
 			continue;
 		err = tracer_attach_raw(run->tracer, a->program, a->tracepoint);
-		if (err) {
+		if (err && !a->optional) {
 			snprintf(message, size, "cannot attach to the tracepoint %s: %s",
 				 a->tracepoint, strerror(-err));
 			return err;
@@ -842,7 +865,8 @@ static int prepare(struct run *run)
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
 	run->inflight = inflight_new(INFLIGHT_MAX);
-	return run->summary && run->inflight ? 0 : -ENOMEM;
+	run->connections = connections_new();
+	return run->summary && run->inflight && run->connections ? 0 : -ENOMEM;
 }
 
 /* Traces until the end; returns the exit status. */
@@ -926,6 +950,7 @@ int main(int argc, char *argv[])
 	summary_free(run.summary);
 	inflight_free(run.inflight);
 	identity_free(run.identity);
+	connections_free(run.connections);
 	object_free(&program.object);
 	free(run.batch);
 	return status;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "parsers/address.h"
 #include "parsers/extra.h"
 #include "parsers/targets.h"
 
@@ -175,6 +176,34 @@ const char *column_state(const void *field, struct cell *cell)
 	return request_state_name(*(const enum request_state *)field);
 }
 
+const char *column_local_address(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return ends->local_port ? address_text(ends->local, cell->buf) : NULL;
+}
+
+const char *column_peer_address(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return ends->peer_port ? address_text(ends->peer, cell->buf) : NULL;
+}
+
+const char *column_port(const void *field, struct cell *cell)
+{
+	uint16_t port = *(const uint16_t *)field;
+
+	return port ? number(port, cell) : NULL;
+}
+
+static const char *peer(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return address_endpoint(ends->peer, ends->peer_port, cell->buf);
+}
+
 const char *column_operation(const void *field, struct cell *cell)
 {
 	const struct request *request = field;
@@ -198,6 +227,8 @@ const char *column_labels(const void *field, struct cell *cell)
 	(void)cell;
 	return target ? target->labels : NULL;
 }
+
+_Static_assert(sizeof(((struct cell *)NULL)->buf) >= ENDPOINT_TEXT, "an end fits a cell");
 
 #define AT(field) offsetof(struct request, field)
 
@@ -252,6 +283,11 @@ static const struct column columns[] = {
 	{"CLIENT", "client_type", -10, true, column_string, AT(client_type), 0},
 	{"VIA", "via", -7, true, column_string, AT(via), 0},
 	{NULL, "fd", 0, false, column_int, AT(fd), 0},
+	{NULL, "local_address", 0, false, column_local_address, AT(ends), 0},
+	{NULL, "local_port", 0, false, column_port, AT(ends.local_port), 0},
+	{NULL, "peer_address", 0, false, column_peer_address, AT(ends), 0},
+	{NULL, "peer_port", 0, false, column_port, AT(ends.peer_port), 0},
+	{"PEER", NULL, -21, true, peer, AT(ends), 0},
 	{NULL, "is_s3", 0, false, column_truth, AT(is_s3), 0},
 	{NULL, "truncated", 0, false, column_truth, AT(truncated), 0},
 	{"EXE", NULL, -24, false, column_string, AT(exe), EXTRA_EXE},

@@ -75,6 +75,12 @@ const char *column_pid(const void *field, struct cell *cell);
 /* The id of a target, and its labels as one text; field: the pointer to it. */
 const char *column_target(const void *field, struct cell *cell);
 const char *column_labels(const void *field, struct cell *cell);
+/* An end of the connection, "10.0.0.7"; field: struct endpoints, where a port of 0 is
+ * unknown. */
+const char *column_local_address(const void *field, struct cell *cell);
+const char *column_peer_address(const void *field, struct cell *cell);
+/* "443"; field: uint16_t, 0 is unknown. */
+const char *column_port(const void *field, struct cell *cell);
 /* The operation, or the method of what is none; field: the request. */
 const char *column_operation(const void *field, struct cell *cell);
 

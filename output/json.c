@@ -76,6 +76,10 @@ static const struct field {
 	{KEY(",", "client_type"), TEXT, column_string, AT(client_type), 0},
 	{KEY(",", "via"), TEXT, column_string, AT(via), 0},
 	{KEY(",", "fd"), BARE, column_int, AT(fd), 0},
+	{KEY(",", "local_address"), QUOTED, column_local_address, AT(ends), 0},
+	{KEY(",", "local_port"), BARE, column_port, AT(ends.local_port), 0},
+	{KEY(",", "peer_address"), QUOTED, column_peer_address, AT(ends), 0},
+	{KEY(",", "peer_port"), BARE, column_port, AT(ends.peer_port), 0},
 	{KEY(",", "is_s3"), BARE, column_truth, AT(is_s3), 0},
 	{KEY(",", "truncated"), BARE, column_truth, AT(truncated), 0},
 };

@@ -280,6 +280,13 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->tid = e->tid;
 	r->uid = e->uid;
 	r->fd = e->fd;
+	/* Two descriptors under one TLS object: nobody can say which one it was. */
+	if (e->flags & EXCHANGE_FD_MISMATCH) {
+		r->fd = -1;
+	} else {
+		r->socket = e->socket;
+		r->ends = e->ends;
+	}
 	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
 									 : NULL;
 	r->status = a->head.status ? a->head.status : -1;

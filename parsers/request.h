@@ -27,7 +27,9 @@ struct request {
 	enum request_state state;
 	int64_t time_ns; /* wall clock (since 1970) of t_start */
 	uint32_t pid, tid, uid;
-	int fd; /* -1 unknown */
+	int fd;		       /* -1 unknown */
+	uint64_t socket;       /* what fd was then: struct socket's id, 0 unknown */
+	struct endpoints ends; /* a port of 0: that end is unknown */
 	const char *comm;
 	const char *via; /* "openssl", "gnutls", "nss", "s2n", "http" */
 	bool is_s3;

@@ -87,7 +87,7 @@ const struct setting setting_table[] = {
 	 .fallback = "table", .words = outputs, .wants = "table, json, simple or csv",
 	 .help = "format of the rows"},
 	{"wide", 0, NULL, "S3SLOWER_WIDE", &kind_switch, FIELD(wide),
-	 .help = "table: phases, sizes, state and client as well"},
+	 .help = "table: phases, sizes, state, client and peer as well"},
 	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
 	 .word = extra_name,
 	 .wants = "fields of uid, user, ppid, exe, cmdline, cgroup and container",

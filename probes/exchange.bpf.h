@@ -42,7 +42,7 @@ BPF_TABLE("percpu_array", u32, struct outbox, outboxes, 1);
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
-BPF_TABLE("lru_hash", struct exchange_key, u32, sockets, 8192); /* seen to connect */
+BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192); /* layer: LAYER_SOCKET */
 BPF_PERF_OUTPUT(events);
 
 static __always_inline void count_add(u32 what, u64 more_of_it)
@@ -428,13 +428,25 @@ static __always_inline void take_close(const struct moved *m)
 	exchanges.delete(m->key);
 }
 
+/* A number that nothing else has while the tracer runs; never 0. */
+static __always_inline u64 next_id(void)
+{
+	u32 zero = 0;
+	u64 *next = serial.lookup(&zero);
+
+	if (!next)
+		return 0;
+	*next += 1;
+	return ((u64)bpf_get_smp_processor_id() << 48) | *next;
+}
+
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
 						       u64 word, u64 now, u64 entered)
 {
 	u32 zero = 0, uid = bpf_get_current_uid_gid();
 	struct exchange_slot *slot;
 	struct exchange *e;
-	u64 *next;
+	u64 id;
 
 	slot = exchanges.lookup(key);
 	if (slot && finish(&slot->exchange, now))
@@ -460,17 +472,14 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 		if (!slot)
 			return 0;
 	}
-	next = serial.lookup(&zero);
-	if (!next)
+	id = next_id();
+	if (!id)
 		return 0;
-	*next += 1;
 	e = &slot->exchange;
 	e->kind = EVENT_EXCHANGE;
 	e->flags = entered ? 0 : EXCHANGE_LATE_START;
-	if (key->layer == LAYER_SOCKET && sockets.lookup(key))
-		e->flags |= EXCHANGE_SOCKET_PROVEN;
 	e->key = *key;
-	e->id = ((u64)bpf_get_smp_processor_id() << 48) | *next;
+	e->id = id;
 	e->t_start = entered ? entered : now;
 	e->t_head = 0;
 	e->t_body = 0;
@@ -496,6 +505,8 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	e->reports = 0;
 	e->reader = 0;
 	e->tail_len = 0;
+	e->socket = 0;
+	__builtin_memset(&e->ends, 0, sizeof(e->ends));
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	count(COUNT_REQUESTS);
 	return e;
@@ -518,6 +529,41 @@ static __always_inline u64 final_follows(const struct exchange *e)
 			 is_zero(is_zero(e->resp[i + 13] ^ '1'));
 	}
 	return found;
+}
+
+/* The socket that carries the exchange, now that its descriptor is known - and
+ * open, for it has just carried bytes. One that was connected before the tracer
+ * came gets a number of its own, so that user space can tell whether the
+ * descriptor that it asks about is still the same. */
+static __always_inline void take_socket(struct exchange *e, s32 fd)
+{
+	struct exchange_key key = {.conn = (u32)fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
+	struct socket *s = sockets.lookup(&key);
+
+	if (!s) {
+		struct socket found = {.id = e->id};
+
+		e->socket = e->id;
+		sockets.update(&key, &found);
+		return;
+	}
+	e->socket = s->id;
+	e->ends = s->ends;
+	if (s->connected)
+		e->flags |= EXCHANGE_SOCKET_PROVEN;
+}
+
+/* fd: the descriptor under a TLS object, as a call on it has shown; -1 if it has not. */
+static __always_inline void take_descriptor(struct exchange *e, s32 fd)
+{
+	if (e->fd < 0) {
+		e->fd = fd;
+	} else if (fd >= 0 && fd != e->fd) {
+		e->flags |= EXCHANGE_FD_MISMATCH;
+		count(COUNT_FD_MISMATCH);
+	}
+	if (e->fd >= 0 && !e->socket)
+		take_socket(e, e->fd);
 }
 
 /* Bytes that a send took. */
@@ -549,8 +595,7 @@ static __always_inline void take_send(const struct moved *m)
 	e->sent += b->n;
 	e->t_sent = now;
 	e->changes += 1;
-	if (m->fd >= 0 && e->fd < 0)
-		e->fd = m->fd;
+	take_descriptor(e, m->fd);
 	if (!(e->flags & EXCHANGE_HEAD_DONE) &&
 	    ends_head(b, e->req, e->sent == e->req_len ? e->req_len : 0, EXCHANGE_REQ_CAP - 1)) {
 		e->flags |= EXCHANGE_HEAD_DONE;
@@ -642,8 +687,7 @@ static __always_inline void take_answer(struct exchange *e, const struct moved *
 	e->reader = tid;
 	e->poll_mark = m->polled;
 	e->changes += 1;
-	if (m->fd >= 0 && e->fd < 0)
-		e->fd = m->fd;
+	take_descriptor(e, m->fd);
 	if (!(e->flags & EXCHANGE_FINAL)) {
 		status = status_at(e, 0);
 		if (status >= 100 && status < 200) {

@@ -38,6 +38,24 @@ struct exchange_key {
 	__u32 layer;
 };
 
+/* Both ends of a connection. An address is one of IPv6 as the network has it,
+ * an IPv4 one is mapped into it; a port of 0 says that this end is not known. */
+struct endpoints {
+	__u64 peer[2];
+	__u64 local[2];
+	__u16 peer_port; /* in the host's order */
+	__u16 local_port;
+	__u32 unused;
+};
+
+/* A descriptor that is in use, from the connect() or the first request that was
+ * seen on it until it is closed. */
+struct socket {
+	struct endpoints ends;
+	__u64 id;	 /* unique while the tracer runs; never 0 */
+	__u64 connected; /* 1: by a connect() that was seen: it is a socket */
+};
+
 /* exchange.flags */
 #define EXCHANGE_HEAD_DONE 0x01u      /* a send ended with CRLF CRLF: the head went out whole */
 #define EXCHANGE_RESP_HEAD_DONE 0x02u /* the same of the current response head */
@@ -87,6 +105,8 @@ struct exchange {
 	__u32 reader;	/* kernel side only: thread of the last read */
 	__u32 tail_len; /* valid bytes in tail, from its start */
 	__u32 unused;
+	__u64 socket; /* struct socket's id, 0 unknown */
+	struct endpoints ends;
 	__u8 tail[EXCHANGE_TAIL_CAP];
 	__u8 comm[EXCHANGE_COMM_CAP];
 	__u8 req[EXCHANGE_REQ_CAP];
@@ -134,6 +154,7 @@ struct event_process {
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");
+_Static_assert(sizeof(struct endpoints) == 40, "struct endpoints: padding");
 _Static_assert(sizeof(struct exchange) % 8 == 0, "struct exchange: padding");
 _Static_assert(sizeof(struct event_process) == 16, "struct event_process: padding");
 

@@ -38,11 +38,14 @@ struct tls_call {
 	u64 from; /* how much of a vector was sent before */
 	u64 entered;
 	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
-	u64 sent;  /* ciphertext that the system calls inside got rid of */
-	s32 fd;	   /* learnt from them, too */
+	u64 moved; /* ciphertext that the system calls inside sent, or received */
+	s32 fd;	   /* their descriptor; FD_NONE, FD_SEVERAL */
 	u16 depth; /* nested calls of the same direction */
 	u16 ended; /* a read inside met the end of the connection: ENDED_* */
 };
+
+#define FD_NONE (-1)
+#define FD_SEVERAL (-2)
 
 #define ENDED_EOF 1
 #define ENDED_ERROR 2
@@ -204,8 +207,8 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 	c->from = SITE_TAKES(site) == TAKES_VECTOR_FROM ? argument(ctx, SITE_EXTRA(site)) : 0;
 	c->entered = bpf_ktime_get_ns();
 	c->sp = sp;
-	c->sent = 0;
-	c->fd = -1;
+	c->moved = 0;
+	c->fd = FD_NONE;
 	c->depth = 0;
 	c->ended = 0;
 	return 0;
@@ -255,13 +258,21 @@ static __always_inline void tls_send_again(struct thread *t, const struct tls_ca
 {
 	struct bytes b = {};
 
-	if (c->sent < 8192 || t->try_conn == key->conn)
+	if (c->moved < 8192 || t->try_conn == key->conn)
 		return;
 	bytes_plain(&b, c->buf, 8);
 	if (!begins_request(first_bytes(&b), 8))
 		return;
 	t->try_conn = key->conn;
 	t->try_entered = c->entered;
+}
+
+/* The connection's descriptor, if the call shows it: all that it was about went
+ * through one descriptor inside. A program with memory BIOs moves the ciphertext
+ * later, and what it does meanwhile may concern another connection. */
+static __always_inline s32 tls_descriptor(const struct tls_call *c, s64 n)
+{
+	return n > 0 && c->fd >= 0 && c->moved >= (u64)n ? c->fd : FD_NONE;
 }
 
 static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
@@ -303,7 +314,7 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 			u64 entered = t->try_conn == key.conn ? t->try_entered : c->entered;
 
 			t->try_conn = 0;
-			exchange_send(ctx, &key, b, entered, c->fd, 0);
+			exchange_send(ctx, &key, b, entered, tls_descriptor(c, n), 0);
 		} else {
 			tls_send_again(t, c, &key);
 		}
@@ -311,7 +322,7 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 	}
 	if (n >= 0 || c->ended) {
 		b->n = n > 0 ? n : 0;
-		exchange_receive(ctx, &key, b, c->entered, t->polled, c->fd,
+		exchange_receive(ctx, &key, b, c->entered, t->polled, tls_descriptor(c, n),
 				 n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0);
 	} else {
 		t->polled += bpf_ktime_get_ns() - c->entered;
@@ -361,6 +372,7 @@ int tls_end(struct pt_regs *ctx)
 #define CALL_POLL 3
 #define CALL_CLOSE 4
 #define CALL_UNSEEN 5 /* sends what no buffer of the program holds */
+#define CALL_CONNECT 6
 
 #define AGAIN 11		/* EAGAIN */
 #define INTERRUPTED 4		/* EINTR */
@@ -390,11 +402,14 @@ static __always_inline int inside_tls(struct thread *t, u64 sp, s32 fd, u32 kind
 			continue;
 		}
 		inside = 1;
-		if (c->fd >= 0 && c->fd != fd)
+		if (c->fd == FD_NONE)
+			c->fd = fd;
+		if (c->fd != fd) {
+			c->fd = FD_SEVERAL;
 			count(COUNT_FD_MISMATCH);
-		c->fd = fd;
-		if (kind == CALL_SEND && ret > 0)
-			c->sent += ret;
+		}
+		if (kind == (i == TLS_SEND ? CALL_SEND : CALL_RECEIVE) && ret > 0)
+			c->moved += ret;
 		if (kind == CALL_RECEIVE)
 			c->ended = ret == 0 ? ENDED_EOF : is_final(ret) ? ENDED_ERROR : 0;
 	}
@@ -434,8 +449,9 @@ static __always_inline u32 call_kind(u64 nr)
 	case SYS_dup3:
 	case SYS_close:
 	case SYS_close_range:
-	case SYS_connect:
 		return CALL_CLOSE;
+	case SYS_connect:
+		return CALL_CONNECT;
 	}
 	return 0;
 }
@@ -487,6 +503,97 @@ static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
 }
 
 #ifdef WITH_SOCKET
+/* A connect() under way. */
+struct connecting {
+	struct exchange_key key; /* of sockets */
+	u64 sock;		 /* the kernel's struct sock, once it was seen */
+};
+
+BPF_TABLE("lru_hash", u32, struct connecting, connecting, 1024); /* by thread */
+
+static __always_inline u64 mapped(u32 ipv4)
+{
+	return 0xffff0000ULL | (u64)ipv4 << 32;
+}
+
+/* The other end is what the program asks for; a socket of another family has none. */
+static __always_inline void connect_enter(const struct exchange_key *key, u32 tid, u64 address)
+{
+	struct connecting c = {.key = *key};
+	struct socket s = {.connected = 1}, *known;
+	struct {
+		u16 family, port;
+		u32 ipv4;
+	} name = {}; /* struct sockaddr_in; of IPv6, the address follows */
+
+	read_user(&name, sizeof(name), (void *)address);
+	if (name.family == FAMILY_INET6)
+		read_user(s.ends.peer, sizeof(s.ends.peer), (void *)(address + sizeof(name)));
+	else
+		s.ends.peer[1] = mapped(name.ipv4);
+	if (name.family == FAMILY_INET || name.family == FAMILY_INET6)
+		s.ends.peer_port = __builtin_bswap16(name.port);
+	connecting.update(&tid, &c);
+	/* A connect() may be repeated to learn what became of it. */
+	known = sockets.lookup((struct exchange_key *)key);
+	if (known && known->ends.peer_port == s.ends.peer_port &&
+	    known->ends.peer[0] == s.ends.peer[0] && known->ends.peer[1] == s.ends.peer[1])
+		return;
+	s.id = next_id();
+	sockets.update((struct exchange_key *)key, &s);
+}
+
+/* The local end is chosen by now, also if the connection is still on its way. It
+ * is read from struct sock_common, which has not moved for many years; if what
+ * lies there is not what we know of the other end, then nothing is taken. */
+static __always_inline void connect_leave(u32 tid)
+{
+	struct connecting *c = connecting.lookup(&tid);
+	struct {
+		u32 peer, local, hash;
+		u16 peer_port, local_port, family, state;
+	} common = {};
+	u64 end[4]; /* the peer's address and ours, in the kernel's order */
+	struct socket *s;
+	u64 sock;
+
+	if (!c)
+		return;
+	sock = c->sock;
+	s = sockets.lookup(&c->key);
+	connecting.delete(&tid);
+	if (!sock || !s || read_kernel(&common, sizeof(common), (void *)sock) ||
+	    __builtin_bswap16(common.peer_port) != s->ends.peer_port)
+		return;
+	end[0] = end[2] = 0;
+	end[1] = mapped(common.peer);
+	end[3] = mapped(common.local);
+	if (common.family == FAMILY_INET6 &&
+	    read_kernel(end, sizeof(end), (void *)(sock + SOCK_IPV6)))
+		return;
+	/* An end that was left open is this machine. */
+	if (s->ends.peer[0] | (s->ends.peer[1] & ~0xffff0000ULL)) {
+		if ((end[0] ^ s->ends.peer[0]) | (end[1] ^ s->ends.peer[1]))
+			return;
+	}
+	__builtin_memcpy(s->ends.peer, end, sizeof(end));
+	s->ends.local_port = common.local_port;
+}
+
+/* inet_sock_set_state: a socket begins to connect, within the call of its thread. */
+int on_socket_state(struct raw_args *ctx)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct connecting *c;
+
+	if ((u32)ctx->arg[2] != STATE_SYN_SENT)
+		return 0;
+	c = connecting.lookup(&tid);
+	if (c)
+		c->sock = ctx->arg[0];
+	return 0;
+}
+
 int on_sys_enter(struct raw_args *ctx)
 {
 	u64 nr = ctx->arg[1], id;
@@ -520,14 +627,14 @@ int on_sys_enter(struct raw_args *ctx)
 	key.conn = (u32)call_fd(nr, &r);
 	key.tgid = id >> 32;
 	key.layer = LAYER_SOCKET;
-	if (kind == CALL_CLOSE) {
+	if (kind == CALL_CLOSE || kind == CALL_CONNECT) {
 		u64 last = key.conn;
 
 		if (nr == SYS_close_range) {
 			last = REGS_ARG1(&r);
 			if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
 				return 0;
-		} else if (nr != SYS_close && nr != SYS_connect) {
+		} else if (kind == CALL_CLOSE && nr != SYS_close) {
 			if (REGS_ARG0(&r) == REGS_ARG1(&r))
 				return 0;
 			key.conn = last = (u32)REGS_ARG1(&r); /* dup2 closes its target */
@@ -535,17 +642,14 @@ int on_sys_enter(struct raw_args *ctx)
 		LOOP
 		for (u32 i = 0; i < 8; i++) {
 			exchange_end(ctx, &key);
+			if (kind == CALL_CLOSE)
+				sockets.delete(&key);
 			if (key.conn >= last)
 				break;
 			key.conn += 1;
 		}
-		if (nr == SYS_connect) {
-			u32 one = 1;
-
-			sockets.update(&key, &one);
-		} else {
-			sockets.delete(&key);
-		}
+		if (kind == CALL_CONNECT)
+			connect_enter(&key, tid, REGS_ARG1(&r));
 		return 0;
 	}
 	/* Whoever sends on a connection with a request sends a part of it: Go hands
@@ -584,6 +688,10 @@ int on_sys_exit(struct raw_args *ctx)
 		return 0;
 	id = bpf_get_current_pid_tgid();
 	tid = id;
+	if (kind == CALL_CONNECT) {
+		connect_leave(tid);
+		return 0;
+	}
 	t = threads.lookup(&tid);
 	if (kind == CALL_POLL) {
 		if (t && t->poll_entered) {

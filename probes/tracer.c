@@ -49,7 +49,7 @@ struct tracer {
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
-	int exchanges, more, counts, tree;
+	int exchanges, more, counts, tree, sockets;
 	int n_cpus;
 	uint32_t walked, walk_max; /* keys since the walk began, and at most */
 	/* during tracer_drain() */
@@ -260,6 +260,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->more = map_fd(t, "more");
 	t->counts = map_fd(t, "counts");
 	t->tree = map_fd(t, "tree");
+	t->sockets = map_fd(t, "sockets");
 	t->multi = have_multi();
 	for (uint32_t i = 0; i < o->n_programs; i++) {
 		const struct program_kind *kind = kind_of(o->program[i].name);
@@ -611,6 +612,14 @@ int tracer_next_key(struct tracer *t, const struct exchange_key *last, struct ex
 	if (t->walked > t->walk_max)
 		return -ENOENT;
 	return bpf_map_get_next_key(t->exchanges, last, next) ? -errno : 0;
+}
+
+uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)
+{
+	struct exchange_key key = {.conn = (uint32_t)fd, .tgid = tgid, .layer = LAYER_SOCKET};
+	struct socket socket;
+
+	return bpf_map_lookup_elem(t->sockets, &key, &socket) ? 0 : socket.id;
 }
 
 long tracer_more(struct tracer *t, const struct exchange *exchange, void *to, size_t size)

@@ -69,6 +69,9 @@ int tracer_remove(struct tracer *tracer, const struct exchange_key *key);
 int tracer_next_key(struct tracer *tracer, const struct exchange_key *last,
 		    struct exchange_key *next);
 
+/* The id of what a process has open as fd (struct socket), 0 if nobody knows. */
+uint64_t tracer_socket(struct tracer *tracer, uint32_t tgid, int fd);
+
 /* The rest of a long request head. Returns bytes stored, or -ENOENT. */
 long tracer_more(struct tracer *tracer, const struct exchange *exchange, void *to, size_t size);
 

@@ -289,11 +289,12 @@ def check_clock(name, row, report, at_most):
 class Server:
     """tests/lab/server.py, a process of its own: it must not make rows."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         tls = harness.certificates()
         self.lock = threading.Lock()
         self.process = subprocess.Popen(
-            [harness.PYTHON, str(harness.LAB / "server.py"), "--cert", tls.cert, "--key", tls.key],
+            [harness.PYTHON, str(harness.LAB / "server.py"), "--host", host,
+             "--cert", tls.cert, "--key", tls.key],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=harness.clean_env())
         self.ports = json.loads(self.process.stdout.readline() or "{}")
         expect(self.ports, "the laboratory's server did not start")

@@ -3,7 +3,7 @@
 """The laboratory's server: HTTP/1.1, plain and over TLS, that does to each
 request exactly what its script says. Raw sockets; a thread a connection.
 
-    server.py [--cert FILE --key FILE]
+    server.py [--host ADDRESS] [--cert FILE --key FILE]
 
 prints {"http": PORT, "https": PORT} and then reads lines from stdin, each
 answered with a line on stdout:
@@ -298,8 +298,9 @@ def connection(sock, scripts, tls, immediate):
         c.raw.close()
 
 
-def listen(scripts, tls, immediate):
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+def listen(host, scripts, tls, immediate):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family, backlog=1024)
 
     def accept():
         while True:
@@ -315,6 +316,7 @@ def listen(scripts, tls, immediate):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     options = parser.parse_args()
@@ -325,8 +327,8 @@ def main():
     if options.cert:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.cert, options.key)
-        ports["https"] = listen(scripts, tls, True)
-    ports["http"] = listen(scripts, tls, False)
+        ports["https"] = listen(options.host, scripts, tls, True)
+    ports["http"] = listen(options.host, scripts, tls, False)
     print(json.dumps(ports), flush=True)
     for line in sys.stdin:
         order = json.loads(line)

@@ -675,6 +675,96 @@ static void a_descriptor_is_learnt(void)
 	CU_ASSERT_EQUAL(e->fd, 12);
 }
 
+/* A request over TLS whose first send went through that descriptor. */
+static const struct exchange *tls_request(u64 conn, s32 fd)
+{
+	struct exchange_key key = {.conn = conn, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
+	struct bytes b;
+
+	bytes_plain(&b, (u64)get.p, get.n);
+	exchange_send(NULL, &key, &b, host.now, fd, 0);
+	bytes_plain(&b, (u64)none.p, none.n);
+	exchange_receive(NULL, &key, &b, host.now, 0, -1, 0);
+	return &exchanges.lookup(&key)->exchange;
+}
+
+static void a_request_knows_its_ends(void)
+{
+	struct socket s = {.ends = {.peer = {1, 2}, .local = {3, 4}, .peer_port = 443}, .id = 99};
+	struct exchange_key key = host_key(CONN);
+	const struct exchange *e;
+
+	host_reset();
+	sockets.update(&key, &s);
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT_EQUAL(e->socket, 99);
+	CU_ASSERT(memcmp(&e->ends, &s.ends, sizeof(s.ends)) == 0);
+	CU_ASSERT(!(e->flags & EXCHANGE_SOCKET_PROVEN));
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->socket, 99);
+	CU_ASSERT(memcmp(&e->ends, &s.ends, sizeof(s.ends)) == 0);
+	/* The descriptor of memory BIOs is not seen. */
+	e = tls_request(0x2000, -1);
+	CU_ASSERT_EQUAL(e->socket, 0);
+	CU_ASSERT_EQUAL(e->ends.peer_port, 0);
+	/* Connected anew: the request after that goes elsewhere. */
+	s.id = 100;
+	s.connected = 1;
+	s.ends.peer_port = 80;
+	sockets.update(&key, &s);
+	host_end(CONN);
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT_EQUAL(e->socket, 100);
+	CU_ASSERT_EQUAL(e->ends.peer_port, 80);
+	CU_ASSERT(e->flags & EXCHANGE_SOCKET_PROVEN);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->socket, 100);
+	CU_ASSERT_EQUAL(e->ends.peer_port, 80);
+}
+
+static void a_socket_from_before_is_told_from_the_next(void)
+{
+	struct exchange_key key = host_key(CONN);
+	u64 first;
+
+	host_reset();
+	host_send(CONN, get);
+	first = host_record(CONN)->socket;
+	CU_ASSERT(first != 0);
+	CU_ASSERT_EQUAL(sockets.lookup(&key)->id, first);
+	host_receive(CONN, none);
+	host_send(CONN, get);
+	CU_ASSERT_EQUAL(host_record(CONN)->socket, first);
+	CU_ASSERT(!(host_record(CONN)->flags & EXCHANGE_SOCKET_PROVEN));
+	CU_ASSERT_EQUAL(tls_request(0x1000, CONN)->socket, first);
+	/* close() */
+	host_end(CONN);
+	sockets.delete(&key);
+	host_send(CONN, get);
+	CU_ASSERT(host_record(CONN)->socket != first);
+}
+
+static void two_descriptors_are_none(void)
+{
+	struct exchange_key key = {.conn = 0x1000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
+	const struct exchange *e;
+	struct bytes b;
+
+	host_reset();
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT(!(e->flags & EXCHANGE_FD_MISMATCH));
+	bytes_plain(&b, (u64)ok.p, ok.n);
+	exchange_receive(NULL, &key, &b, host.now, 0, CONN, 0);
+	CU_ASSERT(!(e->flags & EXCHANGE_FD_MISMATCH));
+	CU_ASSERT_EQUAL(host_count(COUNT_FD_MISMATCH), 0);
+	exchange_receive(NULL, &key, &b, host.now, 0, CONN + 1, 0);
+	CU_ASSERT(e->flags & EXCHANGE_FD_MISMATCH);
+	CU_ASSERT_EQUAL(e->fd, CONN);
+	CU_ASSERT_EQUAL(host_count(COUNT_FD_MISMATCH), 1);
+}
+
 static void sendfile_sends_a_body(void)
 {
 	struct exchange_key key = host_key(CONN);
@@ -758,6 +848,9 @@ CU_TestInfo exchange_tests[] = {
 	{"every request has an id of its own", every_request_has_an_id_of_its_own},
 	{"a call seen half says so", a_call_seen_half_says_so},
 	{"a descriptor is learnt", a_descriptor_is_learnt},
+	{"a request knows its ends", a_request_knows_its_ends},
+	{"a socket from before is told from the next", a_socket_from_before_is_told_from_the_next},
+	{"two descriptors are none", two_descriptors_are_none},
 	{"sendfile sends a body", sendfile_sends_a_body},
 	{"unreadable memory is survived", unreadable_memory_is_survived},
 	{"what is not HTTP is an answer too", what_is_not_http_is_an_answer_too},

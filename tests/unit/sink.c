@@ -20,6 +20,10 @@ static void make_request(void)
 		.tid = 4243,
 		.uid = 1000,
 		.fd = 7,
+		.ends = {.peer = {0, 0x0700000affff0000},
+			 .local = {0x20, 0x0100000000000000},
+			 .peer_port = 443,
+			 .local_port = 50000},
 		.comm = "boto3",
 		.via = "openssl",
 		.is_s3 = true,
@@ -156,7 +160,7 @@ static void test_table_wide(void)
 {
 	static const char *const headings[] = {"TTFB",	"SEND",	  "EXPECT",    "WAIT",
 					       "RECV",	"STALL",  "REQ_BYTES", "RESP_BYTES",
-					       "STATE", "CLIENT", "VIA"};
+					       "STATE", "CLIENT", "VIA",       "PEER"};
 	char word[20][40];
 
 	make_request();
@@ -168,13 +172,24 @@ static void test_table_wide(void)
 	}
 	/* Values stand under their headings. */
 	CU_ASSERT_EQUAL(sscanf(line(1) + (strstr(text, "ENDPOINT") - text),
-			       "%39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s",
+			       "%39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s "
+			       "%39s",
 			       word[0], word[1], word[2], word[3], word[4], word[5], word[6],
-			       word[7], word[8], word[9], word[10], word[11]),
-			12);
-	static const char *const want[] = {
-		"s3.amazonaws.com", "12.000", "10.000",	  "0.000", "2.000",  "0.346", "0.000",
-		"5000000000",	    "0",      "complete", "boto3", "openssl"};
+			       word[7], word[8], word[9], word[10], word[11], word[12]),
+			13);
+	static const char *const want[] = {"s3.amazonaws.com",
+					   "12.000",
+					   "10.000",
+					   "0.000",
+					   "2.000",
+					   "0.346",
+					   "0.000",
+					   "5000000000",
+					   "0",
+					   "complete",
+					   "boto3",
+					   "openssl",
+					   "10.0.0.7:443"};
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		CU_ASSERT_STRING_EQUAL(word[i], want[i]);
 	free(text);
@@ -350,7 +365,7 @@ static void test_csv(void)
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,5000.000000,,"
 			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
-			       "no_response,,http,,false,false");
+			       "no_response,,http,,,,,,false,false");
 	free(text);
 }
 
@@ -382,6 +397,8 @@ static void test_json_text(void)
 		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
 		"1=\","
 		"\"state\":\"complete\",\"client_type\":\"boto3\",\"via\":\"openssl\",\"fd\":7,"
+		"\"local_address\":\"2000::1\",\"local_port\":50000,"
+		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
 		"\"is_s3\":true,\"truncated\":false,\"lost\":5}\n");
 	free(text);
 	make_unknown();
@@ -395,7 +412,9 @@ static void test_json_text(void)
 		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
 		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
 		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,\"via\":\"http\","
-		"\"fd\":null,\"is_s3\":false,\"truncated\":false,\"lost\":5}\n");
+		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
+		"\"peer_address\":null,\"peer_port\":null,\"is_s3\":false,\"truncated\":false,"
+		"\"lost\":5}\n");
 	free(text);
 	lost = 0;
 }
@@ -566,7 +585,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 28);
+		CU_ASSERT_EQUAL(json_object_size(object), 32);
 		json_decref(object);
 		free(text);
 	}
