@@ -25,8 +25,9 @@ struct elf {
 	Elf *elf;
 };
 
-/* A virtual address as an offset in the file, 0 if it is not executable code. */
-static uint64_t file_offset(Elf *elf, uint64_t address)
+/* A virtual address as an offset in the file, 0 if it is not executable code. left:
+ * how many bytes of the segment there are from there on; may be NULL. */
+static uint64_t file_offset(Elf *elf, uint64_t address, uint64_t *left)
 {
 	size_t n;
 
@@ -36,8 +37,11 @@ static uint64_t file_offset(Elf *elf, uint64_t address)
 		GElf_Phdr p;
 
 		if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_LOAD && (p.p_flags & PF_X) &&
-		    address >= p.p_vaddr && address - p.p_vaddr < p.p_filesz)
+		    address >= p.p_vaddr && address - p.p_vaddr < p.p_filesz) {
+			if (left)
+				*left = p.p_filesz - (address - p.p_vaddr);
 			return address - p.p_vaddr + p.p_offset;
+		}
 	}
 	return 0;
 }
@@ -63,7 +67,7 @@ static int scan_section(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
 		for (size_t k = 0; k < n; k++) {
 			if (out[k].offset || strcmp(name, names[k]) != 0)
 				continue;
-			out[k].offset = file_offset(elf, symbol.st_value);
+			out[k].offset = file_offset(elf, symbol.st_value, NULL);
 			out[k].size = symbol.st_size;
 			found += out[k].offset != 0;
 		}
@@ -107,7 +111,7 @@ void elf_close(struct elf *e)
 
 uint64_t elf_offset(const struct elf *e, uint64_t address)
 {
-	return file_offset(e->elf, address);
+	return file_offset(e->elf, address, NULL);
 }
 
 int elf_functions(const char *path, const char *const *names, size_t n, struct elf_function *out)
@@ -219,13 +223,17 @@ void elf_each_function(const struct elf *e,
 	rows = (p.p_filesz - sizeof(*header)) / sizeof(header->row[0]);
 	if (header->count < rows)
 		rows = header->count;
-	for (size_t i = 0; i + 1 < rows; i++) {
-		uint64_t start = base + (uint64_t)(int64_t)header->row[i].start;
-		uint64_t end = base + (uint64_t)(int64_t)header->row[i + 1].start;
-		uint64_t offset = file_offset(e->elf, start);
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t start = base + (uint64_t)(int64_t)header->row[i].start, n = 0, next = 0;
+		uint64_t offset = file_offset(e->elf, start, &n);
 
-		if (offset && end > start && offset < size && end - start <= size - offset &&
-		    !look(ctx, start, file + offset, end - start))
+		/* To the next one, if that is behind it in the same segment. */
+		if (i + 1 < rows)
+			next = base + (uint64_t)(int64_t)header->row[i + 1].start;
+		if (next > start && next - start < n)
+			n = next - start;
+		if (offset && offset < size && n <= size - offset &&
+		    !look(ctx, start, file + offset, n))
 			return;
 	}
 }
