@@ -66,8 +66,22 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 $(B)/unit: $(UNITOBJ)
 	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -ljansson -lyaml -lcunit
 
-unit: $(B)/unit
+unit: $(B)/unit $(B)/points/run
 	$(B)/unit
+	$(B)/points/run
+
+# Where probes are planted: what decoding says of code, and of this machine's libraries.
+POINTOBJ = $(patsubst %.c,$(B)/asan/%.o,$(wildcard tests/points/[!l]*.c) \
+	$(addprefix probes/,decode.c decoder.c elf.c find.c image.c nss.c probe.c stores.c symtab.c))
+LIKE     = $(addprefix $(B)/points/like-,openssl-3.3.so boringssl.so logging.so gnutls.so s2n.so)
+
+$(B)/points/like-%.so: tests/points/like.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -fPIC -shared -fvisibility=hidden -Wl,-Bsymbolic -fno-semantic-interposition \
+		-DLIKE_$$(echo $* | tr a-z.- A-Z__) -o $@ $<
+
+$(B)/points/run: $(POINTOBJ) $(LIKE)
+	$(CC) $(SANITIZE) -o $@ $(POINTOBJ) $(LDFLAGS) -lcapstone -lelf -lcunit
 
 # Fuzz targets: libFuzzer with clang. `make fuzz` explores for FUZZ_SECONDS
 # each; `make fuzz-replay` runs the committed corpora once and is what check uses.
@@ -94,7 +108,7 @@ e2e-matrix: deps all matrix
 	$(PYTHON) tests/e2e/run.py matrix.
 
 # Everything a change has to pass. Ends with the sum of all suites.
-check: deps all lint $(B)/unit lab $(addprefix $(B)/fuzz/,$(FUZZ))
+check: deps all lint $(B)/unit $(B)/points/run lab $(addprefix $(B)/fuzz/,$(FUZZ))
 	tests/check.sh
 
 demo: deps all
@@ -125,7 +139,7 @@ include tests/e2e/matrix/matrix.mk
 clean:
 	rm -rf $(B) s3slower
 
--include $(OBJ:.o=.d) $(UNITOBJ:.o=.d)
+-include $(OBJ:.o=.d) $(UNITOBJ:.o=.d) $(POINTOBJ:.o=.d)
 
 .PHONY: all deps deps-packages deps-bench unit fuzz fuzz-replay e2e e2e-matrix check demo lint install uninstall clean
 .DELETE_ON_ERROR:

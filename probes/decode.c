@@ -15,7 +15,7 @@
 #define KEPT (1U << 5 | 1U << 4 | 1U << 3 | 1U << 2 | 1U << 1 | 1U << 0)
 
 /* rdi, rsi, rdx, rcx, r8, r9 */
-static const uint8_t argument[] = {SITE_ARG1, SITE_ARG2, SITE_ARG3, SITE_ARG4, 9, 8};
+static const uint8_t argument[] = {SITE_ARG1, SITE_ARG2, SITE_ARG3, SITE_ARG4, SITE_ARG5, 8};
 #define ARGUMENTS (sizeof(argument) / sizeof(argument[0]))
 
 /* Where a path has come to, and what it holds there. */
@@ -158,6 +158,13 @@ static void note_call(struct walk *w, const struct state *s, uint64_t target, bo
 	c->passes_result = passes_result;
 }
 
+/* Branches that do more than that. */
+static bool counts(unsigned id)
+{
+	return id == X86_INS_JCXZ || id == X86_INS_JECXZ || id == X86_INS_JRCXZ ||
+	       id == X86_INS_LOOP || id == X86_INS_LOOPE || id == X86_INS_LOOPNE;
+}
+
 /* A jump, conditional or not. Returns whether the path goes on behind it. */
 static bool jump(struct walk *w, struct state *s)
 {
@@ -165,9 +172,7 @@ static bool jump(struct walk *w, struct state *s)
 	bool always = d->insn->id == X86_INS_JMP;
 	uint64_t target;
 
-	/* jcxz and loop do more than to branch. */
-	if (!decoder_direct(d, &target) || decoder_written(d) || d->insn->id == X86_INS_JCXZ ||
-	    d->insn->id == X86_INS_JECXZ || d->insn->id == X86_INS_JRCXZ) {
+	if (!decoder_direct(d, &target) || decoder_written(d) || counts(d->insn->id)) {
 		w->flow->whole = false;
 		return false;
 	}
@@ -214,7 +219,7 @@ static void follow(struct walk *w, struct state s)
 			return; /* it does not return */
 		if (decoder_group(d, CS_GRP_CALL)) {
 			call(w, &s, code, n, pc);
-		} else if (decoder_group(d, CS_GRP_JUMP)) {
+		} else if (decoder_group(d, CS_GRP_JUMP) || counts(d->insn->id)) {
 			if (!jump(w, &s))
 				return;
 		} else {

@@ -158,7 +158,7 @@ static bool is_function(const struct elf *e, uint64_t i, const char *name, struc
 	       take_symbol(e, &s, out);
 }
 
-/* https://flapenguin.me/elf-dt-gnu-hash: header, Bloom filter, buckets, chains.
+/* The layout that the GNU linker and loader share: header, Bloom filter, buckets, chains.
  * The filter alone says no to nearly every name that is not there. */
 static bool find_gnu(const struct elf *e, const char *name, struct elf_function *out)
 {

@@ -6,6 +6,7 @@
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -20,13 +21,17 @@
 #error "s3slower knows x86-64 and arm64"
 #endif
 
+#define FILE_MAX (64 << 20) /* TLS libraries have half a megabyte */
+
 struct image {
-	int fd;
+	char *bytes;
+	size_t size;
 	Elf *elf;
 };
 
-/* A virtual address as an offset in the file, 0 if it is not executable code. */
-static uint64_t file_offset(Elf *elf, uint64_t address)
+/* A virtual address as an offset in the file, 0 if it is not executable code. left:
+ * how many bytes of the segment there are from there on; may be NULL. */
+static uint64_t file_offset(Elf *elf, uint64_t address, uint64_t *left)
 {
 	size_t n;
 
@@ -36,49 +41,67 @@ static uint64_t file_offset(Elf *elf, uint64_t address)
 		GElf_Phdr p;
 
 		if (gelf_getphdr(elf, (int)i, &p) && p.p_type == PT_LOAD && (p.p_flags & PF_X) &&
-		    address >= p.p_vaddr && address - p.p_vaddr < p.p_filesz)
+		    address >= p.p_vaddr && address - p.p_vaddr < p.p_filesz) {
+			if (left)
+				*left = p.p_filesz - (address - p.p_vaddr);
 			return address - p.p_vaddr + p.p_offset;
+		}
 	}
 	return 0;
 }
 
+/* The whole file, -errno if it cannot be read. */
+static int read_file(const char *path, struct image *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = -ENOEXEC;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    st.st_size <= FILE_MAX) {
+		e->bytes = malloc((size_t)st.st_size);
+		err = e->bytes ? 0 : -ENOMEM;
+		if (!err && pread(fd, e->bytes, (size_t)st.st_size, 0) != st.st_size)
+			err = -EIO;
+		e->size = (size_t)st.st_size;
+	}
+	close(fd);
+	return err;
+}
+
 int image_open(const char *path, struct image **out)
 {
-	struct image *e;
+	struct image *e = calloc(1, sizeof(*e));
 	GElf_Ehdr ehdr;
+	int err;
 
-	if (elf_version(EV_CURRENT) == EV_NONE)
-		return -ENOSYS;
-	e = malloc(sizeof(*e));
 	if (!e)
 		return -ENOMEM;
-	e->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (e->fd < 0) {
-		int err = -errno;
-
-		free(e);
-		return err;
-	}
-	e->elf = elf_begin(e->fd, ELF_C_READ, NULL);
-	if (e->elf && elf_kind(e->elf) == ELF_K_ELF && gelf_getehdr(e->elf, &ehdr) &&
-	    ehdr.e_machine == OUR_MACHINE) {
-		*out = e;
-		return 0;
+	err = elf_version(EV_CURRENT) == EV_NONE ? -ENOSYS : read_file(path, e);
+	if (!err) {
+		e->elf = elf_memory(e->bytes, e->size);
+		if (e->elf && elf_kind(e->elf) == ELF_K_ELF && gelf_getehdr(e->elf, &ehdr) &&
+		    ehdr.e_machine == OUR_MACHINE) {
+			*out = e;
+			return 0;
+		}
+		err = -ENOEXEC;
 	}
 	image_close(e);
-	return -ENOEXEC;
+	return err;
 }
 
 void image_close(struct image *e)
 {
 	elf_end(e->elf);
-	close(e->fd);
+	free(e->bytes);
 	free(e);
 }
 
 uint64_t image_offset(const struct image *e, uint64_t address)
 {
-	return file_offset(e->elf, address);
+	return file_offset(e->elf, address, NULL);
 }
 
 /* The symbols of one section of relocations. */
@@ -147,12 +170,12 @@ void image_each_function(const struct image *e,
 			 void *ctx)
 {
 	const struct unwind_header *header = NULL;
-	size_t size, n_segments, rows;
-	const uint8_t *file = (const uint8_t *)elf_rawfile(e->elf, &size);
+	const uint8_t *file = (const uint8_t *)e->bytes;
+	size_t size = e->size, n_segments, rows;
 	uint64_t base = 0;
 	GElf_Phdr p;
 
-	if (!file || elf_getphdrnum(e->elf, &n_segments))
+	if (elf_getphdrnum(e->elf, &n_segments))
 		return;
 	for (size_t i = 0; i < n_segments; i++) {
 		if (!gelf_getphdr(e->elf, (int)i, &p) || p.p_type != PT_GNU_EH_FRAME ||
@@ -169,13 +192,17 @@ void image_each_function(const struct image *e,
 	rows = (p.p_filesz - sizeof(*header)) / sizeof(header->row[0]);
 	if (header->count < rows)
 		rows = header->count;
-	for (size_t i = 0; i + 1 < rows; i++) {
-		uint64_t start = base + (uint64_t)(int64_t)header->row[i].start;
-		uint64_t end = base + (uint64_t)(int64_t)header->row[i + 1].start;
-		uint64_t offset = file_offset(e->elf, start);
+	for (size_t i = 0; i < rows; i++) {
+		uint64_t start = base + (uint64_t)(int64_t)header->row[i].start, n = 0, next = 0;
+		uint64_t offset = file_offset(e->elf, start, &n);
 
-		if (offset && end > start && offset < size && end - start <= size - offset &&
-		    !look(ctx, start, file + offset, end - start))
+		/* To the next one, if that is behind it in the same segment. */
+		if (i + 1 < rows)
+			next = base + (uint64_t)(int64_t)header->row[i + 1].start;
+		if (next > start && next - start < n)
+			n = next - start;
+		if (offset && offset < size && n <= size - offset &&
+		    !look(ctx, start, file + offset, n))
 			return;
 	}
 }

@@ -146,8 +146,8 @@ static __always_inline u64 this_site(void)
  * of all this it keeps the one way that is needed. */
 static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
 {
-	u64 arg[4] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),
-		      PT_REGS_PARM4(ctx)};
+	u64 arg[5] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),
+		      PT_REGS_PARM4(ctx), PT_REGS_PARM5(ctx)};
 	u64 value = 0;
 
 	/* Or the compiler works out an address first: the verifier wants it constant. */
@@ -155,6 +155,7 @@ static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
 	KEEP(arg[1]);
 	KEEP(arg[2]);
 	KEEP(arg[3]);
+	KEEP(arg[4]);
 	if (slot == SITE_ARG1)
 		return arg[0];
 	if (slot == SITE_ARG2)
@@ -163,6 +164,8 @@ static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
 		return arg[2];
 	if (slot == SITE_ARG4)
 		return arg[3];
+	if (slot == SITE_ARG5)
+		return arg[4];
 	read_kernel(&value, sizeof(value), (void *)((u64)ctx + slot * sizeof(u64)));
 	return value;
 }

@@ -50,11 +50,13 @@
 #define SITE_ARG2 1
 #define SITE_ARG3 2
 #define SITE_ARG4 3
+#define SITE_ARG5 4
 #else
 #define SITE_ARG1 14 /* rdi */
 #define SITE_ARG2 13 /* rsi */
 #define SITE_ARG3 12 /* rdx */
 #define SITE_ARG4 11 /* rcx */
+#define SITE_ARG5 9  /* r8 */
 #endif
 
 #endif

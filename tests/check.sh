@@ -40,6 +40,7 @@ replay() {
 }
 
 suite unit build/unit
+suite points build/points/run
 suite fuzz replay
 suite e2e /usr/bin/python3 tests/e2e/run.py
 

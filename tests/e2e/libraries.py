@@ -195,6 +195,68 @@ def s2n_sendv_with_offset():
         every_request("s2n", "other", s2n_env())
 
 
+@test
+def openssl_object_used_again():
+    """An unanswered request on an SSL object, which then serves another connection."""
+    for how in ("clear", "state"):
+        bucket = program.bucket_for({"held": [{"hang": True}], "k": [{"answer": 200, "body": "x"}]})
+        command = [str(harness.LAB_BIN / "reuse"), str(program.server().ports["https"]),
+                   harness.certificates().ca, how, f"/{bucket}/held", f"/{bucket}/k"]
+        _, rows = with_tracer(["--bucket", bucket], command, 2, None, program.of(bucket))
+        harness.check_rows(rows, n=2, via="openssl")
+        by = {r["key"]: r for r in rows}
+        expect((by["held"]["state"], by["held"]["request_size"]) == ("no_response", 0),
+               f"{how}: {brief(rows)}")
+        expect((by["k"]["state"], by["k"]["status_code"]) == ("complete", 200),
+               f"{how}: {brief(rows)}")
+
+
+KTLS = """
+import ctypes, os, socket, sys
+ssl = ctypes.CDLL(sys.argv[1])
+ssl.SSL_sendfile.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_size_t,
+                             ctypes.c_int]
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+it = ctypes.c_int(connection.fileno())
+answer = ctypes.create_string_buffer(65536)
+file = os.memfd_create("body")
+os.write(file, b"GET /like-a-request HTTP/1.1\\r\\n\\r\\n" + b"y" * 99968)
+
+def request(method, key, n=0):
+    lines = [f"{method} /{sys.argv[3]}/{key} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {n}",
+             "x-amz-content-sha256: UNSIGNED-PAYLOAD", "", ""]
+    head = "\\r\\n".join(lines).encode()
+    ssl.SSL_write(ctypes.byref(it), head, len(head))
+    at = 0
+    while at < n:
+        at += ssl.SSL_sendfile(ctypes.byref(it), file, at, n - at, 0)
+    got = ssl.SSL_read(ctypes.byref(it), answer, len(answer))
+    assert answer.raw[:got].startswith(b"HTTP/1.1 200"), answer.raw[:got]
+
+for i in range(int(sys.argv[4])):
+    request("GET", f"k{i}")
+request("PUT", "up", 100000)
+ssl.SSL_free(ctypes.byref(it))
+"""
+
+
+@test
+def ktls_counts_once():
+    """With kTLS the library's own system calls carry plain text, SSL_sendfile()'s as well."""
+    library = str(harness.LAB_BIN / "libssl.so.ktls")
+    bucket = program.bucket_for()
+    script = harness.scratch() / "ktls.py"
+    script.write_text(KTLS)
+    command = [harness.PYTHON, str(script), library, str(program.server().ports["http"]), bucket,
+               str(N)]
+    with mapped(library):
+        _, rows = with_tracer(["--bucket", bucket], command, N + 1, None, program.of(bucket))
+    harness.check_rows(rows, n=N + 1, via="openssl", state="complete", status=200)
+    sizes = sorted(r["request_size"] for r in rows)
+    expect(sizes == [0] * N + [PUT], f"request sizes: {sizes}")
+    expect(all(r["fd"] is not None for r in rows), "the descriptor was not learnt")
+
+
 # --- real clients ------------------------------------------------------------
 
 CRT = """

@@ -1,7 +1,11 @@
 # The laboratory's C clients. Included by the Makefile.
-LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy)
+LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy reuse)
 
-lab: $(LAB_BIN)
+lab: $(LAB_BIN) $(B)/lab/libssl.so.ktls
+
+$(B)/lab/libssl.so.ktls: tests/lab/ktls.c config.mk
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -fPIC -shared -o $@ $<
 
 $(B)/lab/%: tests/lab/%.c tests/lab/wire.c tests/lab/wire.h config.mk
 	@mkdir -p $(@D)

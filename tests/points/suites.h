@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every suite of this runner, one line each; tests/points/NAME.c defines NAME_tests[]. */
+SUITE(decode)
+SUITE(point)
