@@ -20,11 +20,14 @@ struct bytes {
 	u32 staged;
 };
 
-/* The description lies in the stage too: what is read back from a map is any
- * number to the verifier, so the many ways to gather become one again. */
-#define STAGE_PIECE (EXCHANGE_MORE_CAP - 64) /* a per-CPU value may have 32 KiB in all */
+/* The description and what the loop that gathers counts lie in the stage too: what
+ * is read back from a map is any number to the verifier, so the many ways to gather
+ * become one again. */
+#define STAGE_PIECE (EXCHANGE_MORE_CAP - 128) /* a per-CPU value may have 32 KiB in all */
 struct stage {
 	struct bytes b;
+	u64 left, from; /* bytes of the call still to come, and to pass over before them */
+	u64 filled;
 	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
 };
 
@@ -71,28 +74,31 @@ static __always_inline void bytes_plain(struct bytes *b, u64 address, u64 n)
 static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 pieces, u64 n, u64 from)
 {
 	struct bytes *b = &stage->b;
-	u64 vec[2], left = n, at = 0, take;
+	u64 vec[2], at, take;
 
 	b->at = (u64)stage->bytes;
 	b->n = n;
 	b->last = b->last_n = 0;
 	b->staged = 1;
+	stage->left = n;
+	stage->from = from;
+	stage->filled = 0;
 	LOOP
 	for (u32 i = 0; i < IOV_PIECES; i++) {
-		if (i >= pieces || left == 0 || at >= EXCHANGE_MORE_CAP)
+		at = stage->filled;
+		if (i >= pieces || stage->left == 0 || at >= EXCHANGE_MORE_CAP)
 			break;
 		if (read_user(vec, sizeof(vec), (void *)(iov + i * sizeof(vec)))) {
 			count(COUNT_FAULT);
 			break;
 		}
-		if (from) {
-			take = vec[1] < from ? vec[1] : from;
-			vec[0] += take;
-			vec[1] -= take;
-			from -= take;
-		}
-		if (vec[1] > left)
-			vec[1] = left;
+		take = vec[1] < stage->from ? vec[1] : stage->from;
+		stage->from -= take;
+		vec[0] += take;
+		vec[1] -= take;
+		if (vec[1] > stage->left)
+			vec[1] = stage->left;
+		stage->left -= vec[1];
 		take = vec[1] < STAGE_PIECE ? vec[1] : STAGE_PIECE;
 		KEEP(at);
 		at &= EXCHANGE_MORE_CAP - 1;
@@ -100,15 +106,15 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 		if (take > STAGE_PIECE)
 			break;
 		read_user(stage->bytes + at, take, (void *)vec[0]);
-		at += take;
-		left -= vec[1];
+		stage->filled = at + take;
 		if (vec[1]) {
 			b->last = vec[0];
 			b->last_n = vec[1];
 		}
 	}
+	at = stage->filled;
 	b->have = at < EXCHANGE_MORE_CAP ? at : EXCHANGE_MORE_CAP;
-	if (left) {
+	if (stage->left) {
 		b->last_n = 0; /* there are pieces that were not looked at */
 	} else if (at == n) {
 		b->last = b->at; /* all of them are here, and end like one */

@@ -15,7 +15,7 @@ static void add(struct search *s, uint64_t offset, uint64_t site)
 		if (program[i] && s->n_points < s->max)
 			s->point[s->n_points++] = (struct probe_point){
 				.offset = offset,
-				.site = site,
+				.site = i == 1 ? SITE_AT_RETURN(site) : site,
 				.program = program[i],
 				.is_return = i == 1,
 			};

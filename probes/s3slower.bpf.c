@@ -40,6 +40,8 @@ struct tls_call {
 	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
 	u64 moved; /* ciphertext that the system calls inside sent, or received */
 	s32 fd;	   /* their descriptor; FD_NONE, FD_SEVERAL */
+	u16 layer; /* whose object conn is */
+	u16 tells; /* how the function tells its result */
 	u16 depth; /* nested calls of the same direction */
 	u16 ended; /* a read inside met the end of the connection: ENDED_* */
 };
@@ -205,6 +207,8 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 	if (!takes_data(ctx, site))
 		return 0;
 	c->conn = key.conn;
+	c->layer = key.layer;
+	c->tells = SITE_TELLS(site);
 	c->buf = argument(ctx, SITE_BUF(site));
 	c->out = argument(ctx, SITE_OUT(site));
 	c->from = SITE_TAKES(site) == TAKES_VECTOR_FROM ? argument(ctx, SITE_EXTRA(site)) : 0;
@@ -299,9 +303,9 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 	}
 	key.conn = c->conn;
 	key.tgid = id >> 32;
-	key.layer = SITE_LAYER(site);
+	key.layer = c->layer;
 	c->conn = 0;
-	n = tls_result(ctx, c, tells);
+	n = tls_result(ctx, c, tells ? tells : c->tells);
 	if (tells == TELLS_FLUSH || tells == TELLS_UNSEEN) {
 		if (n > 0 && tells == TELLS_FLUSH)
 			exchange_flushed(&key);

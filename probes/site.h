@@ -28,6 +28,12 @@
 #define SITE_TAKES(site) ((__u32)((site) >> 40 & 0xff))
 #define SITE_EXTRA(site) ((__u32)((site) >> 48 & 0xff))
 
+/* As much of it as a program at the function's return asks for; the call's entry
+ * notes the rest, and one program serves nearly all functions. */
+#define SITE_AT_RETURN(site)                                                                       \
+	((__u64)(SITE_TELLS(site) >= TELLS_FLUSH ? SITE_TELLS(site) : 0) << 8 |                    \
+	 (__u64)(SITE_TAKES(site) >= TAKES_VECTOR ? SITE_TAKES(site) : 0) << 40)
+
 /* How a function tells its result. */
 #define TELLS_RETURN 1 /* returns the count; 0 is the end of the stream, less an error */
 #define TELLS_STORED 2 /* stores the count and returns 1; 0 is anything else */
