@@ -13,7 +13,8 @@ UNIT    = $(wildcard tests/unit/*.c)
 FUZZ    = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 
 OBJ     = $(patsubst %.c,$(B)/%.o,s3slower.c $(PARSERS) $(OUTPUT) $(PROBES_C)) $(B)/probes/embedded.o
-HOSTED  = $(PARSERS) $(OUTPUT)
+PURE    = probes/gopclntab.c probes/insn.c probes/function.c
+HOSTED  = $(PARSERS) $(OUTPUT) $(PURE)
 UNITOBJ = $(patsubst %.c,$(B)/asan/%.o,$(HOSTED) $(UNIT))
 
 all: s3slower
@@ -64,7 +65,7 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 # --- tests ---------------------------------------------------------------
 
 $(B)/unit: $(UNITOBJ)
-	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -ljansson -lyaml -lcunit
+	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lcunit
 
 unit: $(B)/unit
 	$(B)/unit
@@ -75,7 +76,7 @@ FUZZ_SECONDS = 30
 $(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h probes/elf.c probes/symtab.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS_) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -ljansson -lyaml
+		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -lcapstone -ljansson -lyaml
 
 fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do mkdir -p $(B)/corpus/$$t; \
