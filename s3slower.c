@@ -473,9 +473,9 @@ static void flush_unfinished(struct run *run)
 	}
 }
 
-/* Requests that are neither answered, nor ended, nor there any more were pushed
- * out by newer ones: the kernel's map does that silently. */
-static void count_kernel_side(struct run *run)
+/* Requests that are neither answered, nor ended, nor there any more, if nothing
+ * happens meanwhile. */
+static uint64_t count_missing(struct run *run)
 {
 	struct tracer *t = run->tracer;
 	struct exchange_key key, next;
@@ -492,8 +492,22 @@ static void count_kernel_side(struct run *run)
 		    !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)))
 			accounted++;
 	}
-	if (begun > accounted)
-		run->counters.evicted += begun - accounted;
+	return begun > accounted ? begun - accounted : 0;
+}
+
+/* Those were pushed out by newer ones: the kernel's map does that silently. One that
+ * is answered while we count seems to be missing, so the lowest count is right. */
+static void count_kernel_side(struct run *run)
+{
+	struct tracer *t = run->tracer;
+	uint64_t missing = count_missing(run);
+
+	for (int i = 0; i < 5 && missing; i++) {
+		uint64_t again = count_missing(run);
+
+		missing = again < missing ? again : missing;
+	}
+	run->counters.evicted += missing;
 	run->counters.unfollowed =
 		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }
