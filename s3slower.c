@@ -65,6 +65,7 @@ struct arrival {
 };
 
 struct run {
+	size_t refused_told; /* files that are not traced, and why: said */
 	struct settings settings;
 	struct tracer *tracer;
 	struct identity *identity; /* NULL: nobody asked whose a row is */
@@ -527,6 +528,17 @@ static int signals_fd(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* One line for each file that cannot be traced, once: there are few. */
+static void tell_refused(struct run *run)
+{
+	const char *path, *function;
+
+	while (discovery_next_refused(run->discovery, &run->refused_told, &path, &function))
+		fprintf(stderr,
+			"s3slower: %s is not traced: its function %s cannot be decoded whole\n",
+			path, function);
+}
+
 /* Waits for events, signals or the next tick. What is mapped meanwhile is attended
  * to at once, before the program that did it sends anything; as a busy machine
  * starts many programs, with a short break after each time. */
@@ -558,6 +570,7 @@ static void wait_for_work(struct run *run, int signals)
 	} while (now < end);
 	discovery_drain(run->discovery);
 	discovery_expire(run->discovery, now);
+	tell_refused(run);
 }
 
 /* Returns the exit status. */
@@ -724,11 +737,13 @@ static int discover(struct run *run, char *message, size_t size)
 		fprintf(stderr, "s3slower: libraries that are first used from now on are not seen: "
 				"the kernel does not tell what is mapped\n");
 	discovery_scan(run->discovery);
+	if (s->command)
+		discovery_see_program(run->discovery, s->command[0]);
 	return 0;
 }
 
 /* What is probed; what could not be is said. */
-static void tell_coverage(const struct run *run)
+static void tell_coverage(struct run *run)
 {
 	struct discovery_counts counts;
 	struct discovery_file f;
@@ -740,6 +755,7 @@ static void tell_coverage(const struct run *run)
 		if (f.err)
 			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
 				strerror(-f.err));
+	tell_refused(run);
 	discovery_count(run->discovery, &counts);
 	fprintf(stderr, "Probing %zu librar%s in %zu process%s.\n", counts.files,
 		counts.files == 1 ? "y" : "ies", counts.processes,
@@ -761,7 +777,7 @@ static int print_program(struct run *run, const struct program *p)
 		for (size_t k = 0; k < f.n_points; k++)
 			printf("// %s %s+%#llx %s\n", f.point[k].program, f.path,
 			       (unsigned long long)f.point[k].offset,
-			       f.point[k].is_return ? "return" : "entry");
+			       f.point[k].first ? "return" : "entry");
 	fputs(embedded_text, stdout);
 	return fflush(stdout) ? 1 : 0;
 }
