@@ -76,7 +76,7 @@ static void look_at_stack(struct walk *w, const struct insn *i)
 			w->straight = false;
 		return;
 	}
-	if (i->lowers > 0 || (w->leaving && i->lowers == 0 && !i->returns))
+	if (i->lowers > 0 || (w->leaving && (i->n_stores || i->jumps || i->calls)))
 		w->understood = false;
 	w->leaving = i->lowers < 0 || (w->leaving && !i->returns);
 }

@@ -3,19 +3,20 @@
 collection and moving stacks, while the tracer comes and goes."""
 import json
 import os
+import pathlib
 import re
 import subprocess
+import tempfile
 import time
 
 import harness
 import program
-from s3server import S3Server
+import s3server
 from cases import lab_server
 from harness import Tracer, brief, expect, json_rows, run_tracer, test
 
 SOURCE = harness.LAB / "goclient.go"
 CACHE = harness.ROOT / "build" / "gocache"
-LONG = os.environ.get("LONG") == "1"
 # by the end of the key: what the server answers
 SCRIPT = {"*.0": [{"read": "body"}, {"answer": 200, "body": ""}],
           "*.404": [{"read": "body"}, {"answer": 404, "body": "n" * 404}],
@@ -146,9 +147,37 @@ def what_cannot_be_decoded_is_refused():
 
 
 @test(timeout=300)
+def arguments_on_the_stack():
+    """Bazelisk as built by Go 1.15 asks where we send it for a program, and runs that."""
+    s3server.install()
+    old = pathlib.Path(s3server.NPM_DIR) / "node_modules/@bazel/bazelisk/bazelisk-linux_amd64"
+    status, points, err = run_tracer(["--ebpf", "--mode", "gotls", "--", old])
+    expect(status == 0 and f"go_send_return {old}" in points, f"not probed: {err}")
+    for size in (1000, 70_000, 300_000):
+        body = "#!/bin/sh\nexit 7\n".ljust(size, "#")
+        bucket = program.bucket_for([[{"read": "body"}, {"answer": 200, "body": body}]], "golang")
+        out = harness.scratch() / "rows"
+        with tempfile.TemporaryDirectory() as home:
+            status, _, err = run_tracer(
+                ["--json", "--mode", "gotls", "-o", out, "--", old, "version"],
+                env={"BAZELISK_BASE_URL":
+                     f"https://127.0.0.1:{program.server().ports['https']}/{bucket}",
+                     "USE_BAZEL_VERSION": "3.7.0", "SSL_CERT_FILE": harness.certificates().ca,
+                     "HOME": home, "XDG_CACHE_HOME": home})
+        expect(status == 7, f"exit status {status}, not that of what it got: {err}")
+        rows = harness.check_rows(json_rows(out.read_text()), n=1, via="gotls", status=200,
+                                  state="complete")
+        row = rows[0]
+        expect((row["method"], row["key"]) == ("GET", "3.7.0/bazel-3.7.0-linux-x86_64"),
+               brief(rows))
+        expect((row["request_size"], row["response_size"]) == (0, size), brief(rows))
+        expect(row["request_id"] == request_id(row["key"]), f"request id {row['request_id']}")
+
+
+@test(timeout=300)
 def rclone():
     """A real one: stripped, linked by the system's linker. It sends GET, PUT and HEAD at once."""
-    with S3Server() as server:
+    with s3server.S3Server() as server:
         env = {**server.environ(), "RCLONE_CONFIG": "/dev/null", "PATH": os.environ["PATH"]}
         env.pop("AWS_CA_BUNDLE")
         env.update({"RCLONE_CONFIG_LAB_TYPE": "s3", "RCLONE_CONFIG_LAB_PROVIDER": "Other",
@@ -286,4 +315,9 @@ def visits(path, times, each_s, apart_s):
 
 @test(timeout=600)
 def tracers_come_and_go_under_load():
-    visits(build("stripped"), *((20, 2.0, 0.3) if LONG else (6, 1.0, 0.1)))
+    visits(build("stripped"), 6, 1.0, 0.1)
+
+
+@test(timeout=600)
+def tracers_come_and_go_for_a_minute():
+    visits(build("stripped"), 20, 2.2, 0.3)

@@ -160,6 +160,11 @@ static void arguments_are_kept_or_not(void)
 	/* filled after a branch only */
 	CU_ASSERT_FALSE(changed(&f, true, 0x0a, "\x74\x03\x90\x90\x90", 5));
 	CU_ASSERT_FALSE(f.keeps_arguments);
+	/* between the frame's end and the return: padding, or a call */
+	CU_ASSERT_FALSE(changed(&f, true, 0x1e, "\x48\x83\xc4\x18\x90\xc3", 6));
+	CU_ASSERT_TRUE(f.keeps_arguments);
+	CU_ASSERT_FALSE(changed(&f, true, 0x19, "\x48\x83\xc4\x18\xe8\x00\x00\x00\x00\xc3", 10));
+	CU_ASSERT_FALSE(f.keeps_arguments);
 	/* the stack pointer goes where nobody knows */
 	CU_ASSERT_FALSE(changed(&f, true, 0x14, "\x48\x89\xcc", 3)); /* mov rsp, rcx */
 	CU_ASSERT_FALSE(f.keeps_arguments);
