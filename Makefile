@@ -2,7 +2,8 @@
 include config.mk
 
 B        = build
-BPF_TEXT = probes/exchange.h probes/site.h probes/linked.h probes/kernel.bpf.h probes/exchange.bpf.h probes/s3slower.bpf.c
+BPF_TEXT = probes/exchange.h probes/site.h probes/linked.h probes/kernel.bpf.h probes/exchange.bpf.h \
+           probes/s3slower.bpf.c probes/go.bpf.h
 BPF_TREE = $(shell find probes/include -name '*.h' 2>/dev/null | sort)
 
 PARSERS = $(wildcard parsers/*.c)
@@ -13,7 +14,8 @@ UNIT    = $(wildcard tests/unit/*.c)
 FUZZ    = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 
 OBJ     = $(patsubst %.c,$(B)/%.o,s3slower.c $(PARSERS) $(OUTPUT) $(PROBES_C)) $(B)/probes/embedded.o
-HOSTED  = $(PARSERS) $(OUTPUT)
+PURE    = probes/gopclntab.c probes/insn.c probes/function.c
+HOSTED  = $(PARSERS) $(OUTPUT) $(PURE)
 UNITOBJ = $(patsubst %.c,$(B)/asan/%.o,$(HOSTED) $(UNIT))
 
 all: s3slower
@@ -64,7 +66,7 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 # --- tests ---------------------------------------------------------------
 
 $(B)/unit: $(UNITOBJ)
-	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -ljansson -lyaml -lcunit
+	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lcunit
 
 unit: $(B)/unit $(B)/points/run
 	$(B)/unit
@@ -72,7 +74,8 @@ unit: $(B)/unit $(B)/points/run
 
 # Where probes are planted: what decoding says of code, and of this machine's libraries.
 POINTOBJ = $(patsubst %.c,$(B)/asan/%.o,$(wildcard tests/points/[!l]*.c) \
-	$(addprefix probes/,decode.c decoder.c elf.c find.c image.c nss.c probe.c stores.c symtab.c))
+	$(addprefix probes/,decode.c decoder.c elf.c find.c function.c go.c gopclntab.c gotls.c image.c insn.c loaded.c \
+	nss.c probe.c stores.c symtab.c))
 LIKE     = $(addprefix $(B)/points/like-,openssl-3.3.so boringssl.so logging.so gnutls.so s2n.so)
 
 $(B)/points/like-%.so: tests/points/like.c
@@ -89,7 +92,7 @@ FUZZ_SECONDS = 30
 $(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h probes/elf.c probes/symtab.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS_) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -ljansson -lyaml
+		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -lcapstone -ljansson -lyaml
 
 fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do mkdir -p $(B)/corpus/$$t; \
@@ -105,7 +108,7 @@ e2e: all lab $(B)/npm/.installed
 
 # Every client that can be installed, over HTTPS and HTTP.
 e2e-matrix: deps all matrix
-	$(PYTHON) tests/e2e/run.py matrix.
+	$(PYTHON) tests/e2e/run.py matrix. golang.tracers_come_and_go_for_a_minute
 
 # Everything a change has to pass. Ends with the sum of all suites.
 check: deps all lint $(B)/unit $(B)/points/run lab $(addprefix $(B)/fuzz/,$(FUZZ))

@@ -65,6 +65,7 @@ struct arrival {
 };
 
 struct run {
+	size_t refused_told; /* files that are not traced, and why: said */
 	struct settings settings;
 	struct tracer *tracer;
 	struct identity *identity; /* NULL: nobody asked whose a row is */
@@ -473,9 +474,9 @@ static void flush_unfinished(struct run *run)
 	}
 }
 
-/* Requests that are neither answered, nor ended, nor there any more were pushed
- * out by newer ones: the kernel's map does that silently. */
-static void count_kernel_side(struct run *run)
+/* Requests that are neither answered, nor ended, nor there any more, if nothing
+ * happens meanwhile. */
+static uint64_t count_missing(struct run *run)
 {
 	struct tracer *t = run->tracer;
 	struct exchange_key key, next;
@@ -492,8 +493,22 @@ static void count_kernel_side(struct run *run)
 		    !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)))
 			accounted++;
 	}
-	if (begun > accounted)
-		run->counters.evicted += begun - accounted;
+	return begun > accounted ? begun - accounted : 0;
+}
+
+/* Those were pushed out by newer ones: the kernel's map does that silently. One that
+ * is answered while we count seems to be missing, so the lowest count is right. */
+static void count_kernel_side(struct run *run)
+{
+	struct tracer *t = run->tracer;
+	uint64_t missing = count_missing(run);
+
+	for (int i = 0; i < 5 && missing; i++) {
+		uint64_t again = count_missing(run);
+
+		missing = again < missing ? again : missing;
+	}
+	run->counters.evicted += missing;
 	run->counters.unfollowed =
 		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }
@@ -511,6 +526,17 @@ static int signals_fd(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* One line for each file that cannot be traced, once: there are few. */
+static void tell_refused(struct run *run)
+{
+	const char *path, *function;
+
+	while (discovery_next_refused(run->discovery, &run->refused_told, &path, &function))
+		fprintf(stderr,
+			"s3slower: %s is not traced: its function %s cannot be decoded whole\n",
+			path, function);
 }
 
 /* Waits for events, signals or the next tick. What is mapped meanwhile is attended
@@ -544,6 +570,7 @@ static void wait_for_work(struct run *run, int signals)
 	} while (now < end);
 	discovery_drain(run->discovery);
 	discovery_expire(run->discovery, now);
+	tell_refused(run);
 }
 
 /* Returns the exit status. */
@@ -710,11 +737,13 @@ static int discover(struct run *run, char *message, size_t size)
 		fprintf(stderr, "s3slower: libraries that are first used from now on are not seen: "
 				"the kernel does not tell what is mapped\n");
 	discovery_scan(run->discovery);
+	if (s->command)
+		discovery_see_program(run->discovery, s->command[0]);
 	return 0;
 }
 
 /* What is probed; what could not be is said. */
-static void tell_coverage(const struct run *run)
+static void tell_coverage(struct run *run)
 {
 	struct discovery_counts counts;
 	struct discovery_file f;
@@ -726,6 +755,7 @@ static void tell_coverage(const struct run *run)
 		if (f.err)
 			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
 				strerror(-f.err));
+	tell_refused(run);
 	discovery_count(run->discovery, &counts);
 	fprintf(stderr, "Probing %zu librar%s in %zu process%s.\n", counts.files,
 		counts.files == 1 ? "y" : "ies", counts.processes,
@@ -747,7 +777,7 @@ static int print_program(struct run *run, const struct program *p)
 		for (size_t k = 0; k < f.n_points; k++)
 			printf("// %s %s+%#llx %s\n", f.point[k].program, f.path,
 			       (unsigned long long)f.point[k].offset,
-			       f.point[k].is_return ? "return" : "entry");
+			       f.point[k].first ? "return" : "entry");
 	fputs(embedded_text, stdout);
 	return fflush(stdout) ? 1 : 0;
 }

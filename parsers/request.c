@@ -9,7 +9,7 @@
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
 	[LAYER_SOCKET] = "http", [LAYER_OPENSSL] = "openssl", [LAYER_GNUTLS] = "gnutls",
-	[LAYER_NSS] = "nss",	 [LAYER_S2N] = "s2n",
+	[LAYER_NSS] = "nss",	 [LAYER_S2N] = "s2n",	      [LAYER_GOTLS] = "gotls",
 };
 
 static const char *const state_names[] = {

@@ -31,7 +31,7 @@ struct request {
 	uint64_t socket;       /* what fd was then: struct socket's id, 0 unknown */
 	struct endpoints ends; /* a port of 0: that end is unknown */
 	const char *comm;
-	const char *via; /* "openssl", "gnutls", "nss", "s2n", "http" */
+	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;
 	const char *method;
 	const char *operation; /* SDK name; NULL for what is not S3 */

@@ -184,7 +184,8 @@ static const struct {
 	const char *name;
 	unsigned bits;
 } modes[] = {{"auto", MODE_AUTO}, {"openssl", MODE_OPENSSL}, {"gnutls", MODE_GNUTLS},
-	     {"nss", MODE_NSS},	  {"s2n", MODE_S2N},	     {"http", MODE_HTTP}};
+	     {"nss", MODE_NSS},	  {"s2n", MODE_S2N},	     {"gotls", MODE_GOTLS},
+	     {"http", MODE_HTTP}};
 
 unsigned settings_mode(const char *name)
 {

@@ -24,7 +24,8 @@ struct settings_list {
 #define MODE_GNUTLS 0x4u
 #define MODE_NSS 0x8u
 #define MODE_S2N 0x10u
-#define MODE_TLS (MODE_OPENSSL | MODE_GNUTLS | MODE_NSS | MODE_S2N)
+#define MODE_GOTLS 0x20u
+#define MODE_TLS (MODE_OPENSSL | MODE_GNUTLS | MODE_NSS | MODE_S2N | MODE_GOTLS)
 #define MODE_AUTO (MODE_TLS | MODE_HTTP)
 
 struct settings {

@@ -16,6 +16,7 @@
 #include "users.h"
 
 #define POINTS_MAX 256 /* of one file */
+#define REFUSED_MAX 64 /* that are told */
 #define SECOND 1000000000ULL
 
 struct discovery {
@@ -28,6 +29,11 @@ struct discovery {
 	uint32_t scan, scans; /* the scan that goes on, 0: none */
 	struct discovery_counts counts;
 	struct known known;
+	struct refused {
+		char *path;
+		const char *function;
+	} refused[REFUSED_MAX];
+	size_t n_refused;
 };
 
 struct discovery *discovery_new(struct tracer *tracer, unsigned wanted, double unused_s)
@@ -52,6 +58,8 @@ void discovery_free(struct discovery *d)
 	if (!d)
 		return;
 	known_clear(&d->known);
+	for (size_t i = 0; i < d->n_refused; i++)
+		free(d->refused[i].path);
 	mappings_close(d->mappings);
 	decoder_free(d->decoder);
 	users_free(d->users);
@@ -81,20 +89,32 @@ static void let_go(struct discovery *d, struct known_file *f)
 	users_sweep(d->users, is_used, d);
 }
 
+static void refuse(struct discovery *d, struct slice name, const char *function)
+{
+	char *path;
+
+	if (d->n_refused == REFUSED_MAX || !(path = known_clean(name)))
+		return;
+	d->refused[d->n_refused++] = (struct refused){path, function};
+}
+
 /* Looks into a file that is held open, for these libraries. The number of points
  * stored, or -errno. */
-static int resolve(const struct discovery *d, const char *path, unsigned libraries,
+static int resolve(struct discovery *d, const char *path, unsigned libraries, struct slice name,
 		   struct probe_point *point)
 {
 	int n = 0, err = -ENOENT;
 
 	for (size_t i = 0; probe_libraries[i].name; i++) {
+		const char *refused;
 		int got;
 
 		if (!(libraries & 1U << i))
 			continue;
 		got = probe_resolve(&probe_libraries[i], path, d->decoder, point + n,
-				    (size_t)(POINTS_MAX - n));
+				    (size_t)(POINTS_MAX - n), &refused);
+		if (refused)
+			refuse(d, name, refused);
 		err = got < 0 ? got : err;
 		n += got > 0 ? got : 0;
 	}
@@ -106,7 +126,7 @@ static int take_file(struct discovery *d, const char *path, unsigned libraries, 
 		     const struct known_state *state, struct known_file **out)
 {
 	struct probe_point point[POINTS_MAX];
-	int n = resolve(d, path, libraries, point);
+	int n = resolve(d, path, libraries, name, point);
 	struct known_file *f;
 	bool full;
 
@@ -149,13 +169,13 @@ static struct known_file *examine(struct discovery *d, int fd, const struct maps
 	/* Not its name: that may be another file's by now. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	libraries = probe_search(path, d->wanted);
-	/* Here other kinds of programs belong: those that a table of symbols does
-	 * not tell, such as Go's. */
+	f = NULL;
 	if (libraries)
 		take_file(d, path, libraries, name, &state, &f);
-	else
+	/* Also one that only looked so: it is not looked into again. */
+	if (!f)
 		known_note_nothing(&d->known, &state);
-	return libraries ? f : NULL;
+	return f;
 }
 
 /* --- where files come from ------------------------------------------------- */
@@ -262,6 +282,11 @@ void discovery_scan(struct discovery *d)
 	scan_processes(d);
 }
 
+void discovery_see_program(struct discovery *d, const char *name)
+{
+	places_program(name, see_place, d);
+}
+
 int discovery_listen(struct discovery *d)
 {
 	int err;
@@ -363,6 +388,17 @@ bool discovery_next_user(const struct discovery *d, size_t *at, uint32_t *pid,
 	if (!users_next(d->users, at, pid, &file))
 		return false;
 	tell(&d->known.file[file], out);
+	return true;
+}
+
+bool discovery_next_refused(const struct discovery *d, size_t *at, const char **path,
+			    const char **function)
+{
+	if (*at >= d->n_refused)
+		return false;
+	*path = d->refused[*at].path;
+	*function = d->refused[*at].function;
+	++*at;
 	return true;
 }
 

@@ -31,6 +31,9 @@ void discovery_free(struct discovery *discovery);
 int discovery_add(struct discovery *discovery, const struct probe_library *library,
 		  const char *path);
 
+/* Looks at a program that is about to run, by its name as a shell takes it. */
+void discovery_see_program(struct discovery *discovery, const char *name);
+
 /* Begins to listen to what is mapped. 0, or -errno when this machine does not
  * tell us: then a scan is all there is. */
 int discovery_listen(struct discovery *discovery);
@@ -63,6 +66,12 @@ struct discovery_file {
 bool discovery_next_file(const struct discovery *discovery, size_t *at, struct discovery_file *out);
 bool discovery_next_user(const struct discovery *discovery, size_t *at, uint32_t *pid,
 			 struct discovery_file *out);
+
+/* A file that is left alone because a function in it is not safe to probe, one
+ * after another; *at goes on where it was as more are found. path as above. False
+ * when all were told. */
+bool discovery_next_refused(const struct discovery *discovery, size_t *at, const char **path,
+			    const char **function);
 
 struct discovery_counts {
 	size_t files;	   /* probed now */

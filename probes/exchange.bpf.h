@@ -610,6 +610,34 @@ static __always_inline void take_send(const struct moved *m)
 	}
 }
 
+/* A send that was counted when it was entered has returned, and took so many bytes
+ * less than was counted. */
+static __always_inline void exchange_sent(struct exchange_key *key, u64 less)
+{
+	struct exchange_slot *slot = exchanges.lookup(key);
+	struct exchange *e;
+
+	if (!slot)
+		return;
+	e = &slot->exchange;
+	if (less) {
+		u64 left = e->sent - (less < e->sent ? less : e->sent);
+
+		e->sent = left;
+		if (e->req_len > left)
+			e->req_len = left;
+		left = left > EXCHANGE_REQ_CAP ? left - EXCHANGE_REQ_CAP : 0;
+		if (e->more_len > left)
+			e->more_len = left;
+		e->changes += 1;
+	}
+	if (e->flags & (EXCHANGE_FINAL | EXCHANGE_ENDED))
+		return;
+	e->t_sent = bpf_ktime_get_ns();
+	if (e->t_head && !e->t_first && e->sent == e->head_sent)
+		e->t_head = e->t_sent;
+}
+
 /* Body bytes that never pass through a buffer of the program (sendfile). */
 static __always_inline void exchange_send_unseen(struct exchange_key *key, u64 n, u64 entered)
 {
@@ -664,6 +692,10 @@ static __always_inline void take_answer(struct exchange *e, const struct moved *
 	const struct bytes *b = m->b;
 	u32 status, tid = bpf_get_current_pid_tgid();
 	int fresh;
+
+	/* A goroutine reads on whatever thread it is on: they are one reader. */
+	if (m->key->layer == LAYER_GOTLS)
+		tid = 0;
 
 	fresh = e->received == 0;
 	if ((e->flags & (EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE)) ==

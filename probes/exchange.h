@@ -31,6 +31,7 @@
 #define LAYER_GNUTLS 3u
 #define LAYER_NSS 4u
 #define LAYER_S2N 5u
+#define LAYER_GOTLS 6u
 
 struct exchange_key {
 	__u64 conn; /* the TLS object, or file descriptor for LAYER_SOCKET */

@@ -18,6 +18,7 @@ static void add(struct search *s, uint64_t offset, uint64_t site)
 				.site = i == 1 ? SITE_AT_RETURN(site) : site,
 				.program = program[i],
 				.is_return = i == 1,
+				.first = i == 1,
 			};
 }
 

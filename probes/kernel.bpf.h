@@ -67,6 +67,9 @@ struct raw_args {
 #define REGS_ARG3(r) ((r)->regs[3])
 #define REGS_SP(r) ((r)->sp)
 #define REGS_NATIVE(r) (((r)->pstate & 0x10) == 0)
+#define REGS_GO_RESULT(r) ((r)->regs[0]) /* cmd/compile/abi-internal.md */
+#define REGS_GO_ERROR(r) ((r)->regs[2])	 /* the value; its type is before it */
+#define REGS_GO_ROUTINE(r) ((r)->regs[28])
 #define SYS_close 57
 #define SYS_read 63
 #define SYS_write 64
@@ -91,6 +94,9 @@ struct raw_args {
 #define REGS_ARG3(r) ((r)->r10)
 #define REGS_SP(r) ((r)->sp)
 #define REGS_NATIVE(r) ((r)->cs == 0x33) /* not a 32-bit system call: other numbers */
+#define REGS_GO_RESULT(r) ((r)->ax)	 /* cmd/compile/abi-internal.md */
+#define REGS_GO_ERROR(r) ((r)->cx)	 /* the value; its type is before it */
+#define REGS_GO_ROUTINE(r) ((r)->r14)
 #define SYS_read 0
 #define SYS_write 1
 #define SYS_close 3

@@ -67,7 +67,7 @@ void known_note_nothing(struct known *k, const struct known_state *state)
 }
 
 /* A stranger chose the name, and it may be printed. */
-static char *clean(struct slice path)
+char *known_clean(struct slice path)
 {
 	char *text = strndup(path.p ? path.p : "", path.n);
 
@@ -89,7 +89,7 @@ struct known_file *known_add(struct known *k, const struct known_state *state, s
 		return NULL;
 	*f = (struct known_file){.used = true,
 				 .state = *state,
-				 .path = clean(path),
+				 .path = known_clean(path),
 				 .point = calloc(n_points, sizeof(*point)),
 				 .n_points = n_points};
 	if (!f->path || !f->point) {

@@ -69,6 +69,9 @@ struct known_file *known_add(struct known *known, const struct known_state *stat
 			     bool *full);
 void known_remove(struct known_file *file);
 
+/* What of a path is fit to be printed, to be freed; NULL without memory. */
+char *known_clean(struct slice path);
+
 /* Frees what all of them own, not the table. */
 void known_clear(struct known *known);
 

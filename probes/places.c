@@ -80,3 +80,23 @@ void places_search(const char *prefix, void (*see)(void *ctx, const char *path),
 	}
 	search_cache(prefix, see, ctx);
 }
+
+void places_program(const char *name, void (*see)(void *ctx, const char *path), void *ctx)
+{
+	const char *p = strchr(name, '/') ? "" : getenv("PATH");
+	char path[512];
+
+	if (strchr(name, '/'))
+		see(ctx, name);
+	for (; p && *p; p += strspn(p, ":")) {
+		size_t n = strcspn(p, ":");
+
+		if ((size_t)snprintf(path, sizeof(path), "%.*s/%s", (int)n, p, name) <
+			    sizeof(path) &&
+		    access(path, X_OK) == 0) {
+			see(ctx, path);
+			return;
+		}
+		p += n;
+	}
+}

@@ -8,4 +8,8 @@
  * loader's cache says. The same file may come several times. */
 void places_search(const char *prefix, void (*see)(void *ctx, const char *path), void *ctx);
 
+/* Calls see() for the program that a shell would run by that name, if there is
+ * one: a path, or a name to be found in PATH. */
+void places_program(const char *name, void (*see)(void *ctx, const char *path), void *ctx);
+
 #endif

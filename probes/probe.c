@@ -6,6 +6,8 @@
 
 #include "exchange.h"
 #include "find.h"
+#include "gotls.h"
+#include "go.h"
 #include "nss.h"
 #include "site.h"
 
@@ -91,20 +93,14 @@ static const struct probe_row s2n[] = {
 	{.action = NULL},
 };
 
-const struct probe_library probe_libraries[] = {
-	{"openssl", {"libssl.so"}, LAYER_OPENSSL, openssl, NULL},
-	{"gnutls", {"libgnutls.so"}, LAYER_GNUTLS, gnutls, NULL},
-	{"nss", {"libssl3.so"}, LAYER_NSS, nss, "SSL_ImportFD"},
-	{"s2n", {"libs2n.so", "_awscrt."}, LAYER_S2N, s2n, NULL},
-	{NULL, {NULL}, 0, NULL, NULL},
-};
-
-int probe_resolve(const struct probe_library *library, const char *path, struct decoder *decoder,
-		  struct probe_point *out, size_t max)
+static int resolve_symbols(const struct probe_library *library, const char *path,
+			   struct decoder *decoder, struct probe_point *out, size_t max,
+			   const char **refused)
 {
 	struct search s = {
 		.library = library, .path = path, .decoder = decoder, .point = out, .max = max};
 
+	(void)refused; /* return probes are safe everywhere in C */
 	for (s.row = library->rows; s.row->action; s.row++) {
 		const char *names[VARIANTS];
 		int found;
@@ -126,12 +122,21 @@ int probe_resolve(const struct probe_library *library, const char *path, struct 
 	return s.n_points ? (int)s.n_points : -ENOENT;
 }
 
+const struct probe_library probe_libraries[] = {
+	{"openssl", {"libssl.so"}, LAYER_OPENSSL, resolve_symbols, openssl, NULL, NULL},
+	{"gnutls", {"libgnutls.so"}, LAYER_GNUTLS, resolve_symbols, gnutls, NULL, NULL},
+	{"nss", {"libssl3.so"}, LAYER_NSS, resolve_symbols, nss, "SSL_ImportFD", NULL},
+	{"s2n", {"libs2n.so", "_awscrt."}, LAYER_S2N, resolve_symbols, s2n, NULL, NULL},
+	{"gotls", {NULL}, LAYER_GOTLS, gotls_resolve, NULL, NULL, go_is_program},
+	{NULL, {NULL}, 0, NULL, NULL, NULL, NULL},
+};
+
 /* Whether functions were found for two kinds of transfer: to send, to receive. */
 static bool is_there(const struct probe_library *library, const struct elf_function *function)
 {
 	const struct action *first = NULL;
 
-	for (const struct probe_row *row = library->rows; row->action; row++) {
+	for (const struct probe_row *row = library->rows; row && row->action; row++) {
 		for (int v = 0; v < VARIANTS && row->variant[v].symbol; v++, function++) {
 			if (!function->offset || !row->action->leave)
 				continue;
@@ -145,7 +150,7 @@ static bool is_there(const struct probe_library *library, const struct elf_funct
 
 static size_t add_names(const struct probe_library *library, const char **names, size_t n)
 {
-	for (const struct probe_row *row = library->rows; row->action; row++)
+	for (const struct probe_row *row = library->rows; row && row->action; row++)
 		for (int v = 0; v < VARIANTS && row->variant[v].symbol && n < ELF_NAMES_MAX; v++)
 			names[n++] = row->variant[v].symbol;
 	if (library->mark && n < ELF_NAMES_MAX)
@@ -164,15 +169,24 @@ unsigned probe_search(const char *path, unsigned wanted)
 	for (size_t i = 0; probe_libraries[i].name; i++)
 		if (wanted & 1U << i)
 			n = add_names(&probe_libraries[i], names, n);
-	if (elf_functions(path, names, n, function) <= 0)
+	if (elf_functions(path, names, n, function) < 0)
 		return 0;
 	n = 0;
 	for (size_t i = 0; probe_libraries[i].name; i++) {
+		const struct probe_library *l = &probe_libraries[i];
+
 		if (!(wanted & 1U << i))
 			continue;
-		if (is_there(&probe_libraries[i], function + n))
+		if (l->is_program ? l->is_program(path) : is_there(l, function + n))
 			found |= 1U << i;
-		n = add_names(&probe_libraries[i], names, n);
+		n = add_names(l, names, n);
 	}
 	return found;
+}
+
+int probe_resolve(const struct probe_library *library, const char *path, struct decoder *decoder,
+		  struct probe_point *out, size_t max, const char **refused)
+{
+	*refused = NULL;
+	return library->resolve(library, path, decoder, out, max, refused);
 }

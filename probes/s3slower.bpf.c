@@ -168,6 +168,13 @@ static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
 		return arg[3];
 	if (slot == SITE_ARG5)
 		return arg[4];
+	if (SITE_IS_STACK(slot)) {
+		u64 at = PT_REGS_SP(ctx) + SITE_STACK_WORD(slot) * sizeof(u64);
+
+		if (read_user(&value, sizeof(value), (void *)at))
+			count(COUNT_FAULT);
+		return value;
+	}
 	read_kernel(&value, sizeof(value), (void *)((u64)ctx + slot * sizeof(u64)));
 	return value;
 }
@@ -818,3 +825,7 @@ int on_process_fork(void *ctx)
 	return 0;
 }
 #endif
+
+/* --- Go ------------------------------------------------------------------- */
+
+#include "go.bpf.h"

@@ -15,8 +15,8 @@
 
 /* layer: LAYER_* of exchange.h; tells and takes: below; conn, buf, out and
  * extra: where the connection, the buffer, the address of the count and what
- * `takes` says are, as SITE_ARG*, or as the index of another register in struct
- * pt_regs. */
+ * `takes` says are, as SITE_ARG*, as the index of another register in struct
+ * pt_regs, or as SITE_STACK(). */
 #define SITE(layer, tells, takes, conn, buf, out, extra)                                           \
 	((__u64)(layer) | (__u64)(tells) << 8 | (__u64)(conn) << 16 | (__u64)(buf) << 24 |         \
 	 (__u64)(out) << 32 | (__u64)(takes) << 40 | (__u64)(extra) << 48)
@@ -35,11 +35,14 @@
 	 (__u64)(SITE_TAKES(site) >= TAKES_VECTOR ? SITE_TAKES(site) : 0) << 40)
 
 /* How a function tells its result. */
-#define TELLS_RETURN 1 /* returns the count; 0 is the end of the stream, less an error */
-#define TELLS_STORED 2 /* stores the count and returns 1; 0 is anything else */
-#define TELLS_INNER 3  /* stores the count and returns 1; 0 and less as TELLS_RETURN */
-#define TELLS_FLUSH 4  /* sends on what earlier calls were given: it counted there */
-#define TELLS_UNSEEN 5 /* sends from a file: returns the count, and there is no buffer */
+#define TELLS_RETURN 1	 /* returns the count; 0 is the end of the stream, less an error */
+#define TELLS_STORED 2	 /* stores the count and returns 1; 0 is anything else */
+#define TELLS_INNER 3	 /* stores the count and returns 1; 0 and less as TELLS_RETURN */
+#define TELLS_FLUSH 4	 /* sends on what earlier calls were given: it counted there */
+#define TELLS_UNSEEN 5	 /* sends from a file: returns the count, and there is no buffer */
+#define TELLS_GO 6	 /* returns count and error in registers; out: how many bytes it takes */
+#define TELLS_GO_KEPT 7	 /* the same, and its arguments are then at SITE_STACK(1) and (2) */
+#define TELLS_GO_STACK 8 /* takes and returns all on the stack */
 
 /* What a function takes, beside the connection. */
 #define TAKES_BUFFER 0	    /* one buffer */
@@ -57,12 +60,23 @@
 #define SITE_ARG3 2
 #define SITE_ARG4 3
 #define SITE_ARG5 4
+#define SITE_GO_ARG1 0
+#define SITE_GO_ARG2 1
+#define SITE_GO_ARG3 2
 #else
-#define SITE_ARG1 14 /* rdi */
-#define SITE_ARG2 13 /* rsi */
-#define SITE_ARG3 12 /* rdx */
-#define SITE_ARG4 11 /* rcx */
-#define SITE_ARG5 9  /* r8 */
+#define SITE_ARG1 14	/* rdi */
+#define SITE_ARG2 13	/* rsi */
+#define SITE_ARG3 12	/* rdx */
+#define SITE_ARG4 11	/* rcx */
+#define SITE_ARG5 9	/* r8 */
+#define SITE_GO_ARG1 10 /* rax */
+#define SITE_GO_ARG2 5	/* rbx */
+#define SITE_GO_ARG3 11 /* rcx */
 #endif
+
+/* The n-th word above the stack pointer. */
+#define SITE_STACK(n) (0x80 | (n))
+#define SITE_IS_STACK(slot) ((slot)&0x80)
+#define SITE_STACK_WORD(slot) ((slot)&0x7f)
 
 #endif

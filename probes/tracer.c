@@ -65,6 +65,7 @@ static const struct program_kind {
 	bool uprobe;
 } kinds[] = {
 	{"tls_", BPF_PROG_TYPE_KPROBE, true},
+	{"go_", BPF_PROG_TYPE_KPROBE, true},
 	{"on_process_fork", BPF_PROG_TYPE_TRACEPOINT, false},
 	{"on_", BPF_PROG_TYPE_RAW_TRACEPOINT, false},
 };
@@ -447,7 +448,7 @@ static int perf_uprobe(int program, const char *path, const struct probe_point *
 static bool is_same_program(const struct probe_point *a, const struct probe_point *b)
 {
 	return strcmp(a->program, b->program) == 0 && a->site == b->site &&
-	       a->is_return == b->is_return;
+	       a->is_return == b->is_return && a->first == b->first;
 }
 
 /* Attaches one program to all the points that want it, i the first of them.
@@ -490,9 +491,9 @@ int tracer_attach_points(struct tracer *t, const char *path, const struct probe_
 
 	/* Returns first: a call entered before its entry probe is in place has
 	 * nothing to match, while the other order would leave calls open. */
-	for (int returns = 1; returns >= 0; returns--) {
+	for (int first = 1; first >= 0; first--) {
 		for (size_t i = 0; i < n && err >= 0; i++) {
-			if (points[i].is_return != (returns == 1) || is_taken(t, points, i))
+			if (points[i].first != (first == 1) || is_taken(t, points, i))
 				continue;
 			err = attach_program(t, path, points, n, i, &fd[done]);
 			done += err > 0;

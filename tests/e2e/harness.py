@@ -275,7 +275,7 @@ def check_row(row):
     for size in ("request_size", "response_size"):
         expect(row[size] is None or (isinstance(row[size], int) and 0 <= row[size] < 1 << 50),
                f"{name}: {size} is {row[size]}")
-    expect(row["via"] in ("openssl", "gnutls", "nss", "s2n", "http"), f"{name}: via is {row['via']}")
+    expect(row["via"] in ("openssl", "gnutls", "nss", "s2n", "gotls", "http"), f"{name}: via is {row['via']}")
 
 
 def check_rows(rows, n=None, via=None, status=None, state=None, pid=None):

@@ -224,6 +224,10 @@ static void any_step(void)
 		any_vector(conn, false);
 		return;
 	case 11:
+		if (op >> 6) {
+			exchange_sent(&key, op >> 6 == 1 ? 0 : next() * 16u);
+			return;
+		}
 		exchange_send_unseen(&key, 1000, host.now);
 		return check_step(conn, before, 1000, 0);
 	case 12:

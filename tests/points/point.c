@@ -19,6 +19,7 @@
 
 static struct probe_point point[PROBE_POINTS_MAX];
 static int n_points;
+static const char *refused;
 
 static const struct probe_library *named(const char *name)
 {
@@ -40,7 +41,7 @@ static bool resolve(const char *library, const char *pattern, char *path, size_t
 		return false;
 	snprintf(path, size, "%s", found.gl_pathv[0]);
 	globfree(&found);
-	n_points = probe_resolve(named(library), path, d, point, PROBE_POINTS_MAX);
+	n_points = probe_resolve(named(library), path, d, point, PROBE_POINTS_MAX, &refused);
 	decoder_free(d);
 	CU_ASSERT_TRUE(n_points > 0);
 	return n_points > 0;
@@ -213,7 +214,7 @@ static void without_a_decoder(void)
 {
 	static const char *const path = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
 
-	n_points = probe_resolve(named("openssl"), path, NULL, point, PROBE_POINTS_MAX);
+	n_points = probe_resolve(named("openssl"), path, NULL, point, PROBE_POINTS_MAX, &refused);
 	if (n_points == -ENOENT || n_points == -2)
 		return;
 	CU_ASSERT_EQUAL(count("tls_receive_enter"), 2);
@@ -225,9 +226,12 @@ static void no_library(void)
 	struct decoder *d = decoder_new();
 
 	for (const struct probe_library *l = probe_libraries; l->name; l++) {
-		CU_ASSERT_TRUE(probe_resolve(l, "/dev/null", d, point, PROBE_POINTS_MAX) < 0);
-		CU_ASSERT_TRUE(probe_resolve(l, "/nowhere", d, point, PROBE_POINTS_MAX) < 0);
-		CU_ASSERT_TRUE(probe_resolve(l, "/proc/self/exe", d, point, PROBE_POINTS_MAX) < 0);
+		CU_ASSERT_TRUE(probe_resolve(l, "/dev/null", d, point, PROBE_POINTS_MAX, &refused) <
+			       0);
+		CU_ASSERT_TRUE(probe_resolve(l, "/nowhere", d, point, PROBE_POINTS_MAX, &refused) <
+			       0);
+		CU_ASSERT_TRUE(probe_resolve(l, "/proc/self/exe", d, point, PROBE_POINTS_MAX,
+					     &refused) < 0);
 	}
 	decoder_free(d);
 }

@@ -765,6 +765,69 @@ static void two_descriptors_are_none(void)
 	CU_ASSERT_EQUAL(host_count(COUNT_FD_MISMATCH), 1);
 }
 
+/* Go: counted when it is entered, known to have worked when it returns. */
+static void a_send_is_counted_before_it_returns(void)
+{
+	struct exchange_key key = host_key(CONN);
+	const struct exchange *e;
+
+	host_reset();
+	exchange_sent(&key, 0);
+	CU_ASSERT_PTR_NULL(host_record(CONN));
+	host_send(CONN, put_head);
+	e = host_record(CONN);
+	host.now += 10 * MS;
+	exchange_sent(&key, 0);
+	CU_ASSERT_EQUAL(e->t_head, host.now);
+	CU_ASSERT_EQUAL(e->t_sent, host.now);
+	host_send(CONN, filler(100));
+	host.now += 10 * MS;
+	exchange_sent(&key, 40);
+	CU_ASSERT_EQUAL(e->sent, put_head.n + 60);
+	CU_ASSERT_EQUAL(e->t_sent, host.now);
+	CU_ASSERT_EQUAL(e->t_head, host.now - 10 * MS - host.call_ns);
+	/* The answer was read before: times are those of the request. */
+	host_receive(CONN, ok);
+	host.now += 10 * MS;
+	exchange_sent(&key, 0);
+	CU_ASSERT(e->t_sent < e->t_first);
+	/* A request of which nothing was taken is none. */
+	host_send(CONN, get);
+	CU_ASSERT_EQUAL(e->sent, get.n);
+	exchange_sent(&key, get.n + 1);
+	CU_ASSERT_EQUAL(e->sent, 0);
+	host.n_events = 0;
+	host_end(CONN);
+	CU_ASSERT_EQUAL(host.n_events, 0);
+}
+
+/* A goroutine that reads late is late on whichever thread it reads. */
+static void goroutines_have_no_thread(void)
+{
+	struct exchange_key key = {.conn = CONN, .tgid = HOST_TGID, .layer = LAYER_SOCKET};
+	struct slice head = SLICE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+		     body = SLICE("012345678");
+
+	for (u32 layer = LAYER_SOCKET; layer <= LAYER_GOTLS; layer += LAYER_GOTLS - LAYER_SOCKET) {
+		struct bytes b;
+
+		host_reset();
+		key.layer = layer;
+		bytes_plain(&b, (u64)get.p, get.n);
+		exchange_send(NULL, &key, &b, host.now, -1, 0);
+		bytes_plain(&b, (u64)head.p, head.n);
+		/* the read was entered before the request was sent */
+		exchange_receive(NULL, &key, &b, host.now - 900 * MS, 0, -1, 0);
+		CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.stall_ns, 0);
+		host.now += 300 * MS;
+		host.pid_tgid += 1;
+		bytes_plain(&b, (u64)body.p, body.n);
+		exchange_receive(NULL, &key, &b, host.now, 0, -1, 0);
+		CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.stall_ns,
+				layer == LAYER_GOTLS ? 300 * MS : 0);
+	}
+}
+
 static void sendfile_sends_a_body(void)
 {
 	struct exchange_key key = host_key(CONN);
@@ -851,6 +914,8 @@ CU_TestInfo exchange_tests[] = {
 	{"a request knows its ends", a_request_knows_its_ends},
 	{"a socket from before is told from the next", a_socket_from_before_is_told_from_the_next},
 	{"two descriptors are none", two_descriptors_are_none},
+	{"a send is counted before it returns", a_send_is_counted_before_it_returns},
+	{"goroutines have no thread", goroutines_have_no_thread},
 	{"sendfile sends a body", sendfile_sends_a_body},
 	{"unreadable memory is survived", unreadable_memory_is_survived},
 	{"what is not HTTP is an answer too", what_is_not_http_is_an_answer_too},
