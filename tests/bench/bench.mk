@@ -1,18 +1,23 @@
 # The benchmark. Included by the Makefile. `sudo make bench`; BENCH_QUICK=1 takes a minute.
 # The second server carries its own libssl: nothing that probes the system's sees it, as if it
 # stood on another machine.
-BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander)
+BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander empty)
 
-bench: s3slower $(BENCH_BIN)
+bench: s3slower lab $(BENCH_BIN)
 	$(PYTHON) tests/bench/bench.py
+	$(PYTHON) tests/bench/libraries.py
+
+# The libraries alone: less than a minute.
+bench-libraries: s3slower lab $(BENCH_BIN)
+	$(PYTHON) tests/bench/libraries.py
 
 $(B)/bench/%: tests/bench/%.c config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) -lssl -lcrypto
+	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) -lssl -lcrypto -lbpf
 
 $(B)/bench/server-static: tests/bench/server.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) \
 		-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl
 
-.PHONY: bench
+.PHONY: bench bench-libraries

@@ -128,6 +128,16 @@ def every_request(library, way, env=None, put="PUT"):
 
 
 @test
+def openssl_send():
+    every_request("openssl", "send")
+
+
+@test
+def openssl_ex():
+    every_request("openssl", "again")
+
+
+@test
 def gnutls_send():
     every_request("gnutls", "send")
 

@@ -125,13 +125,13 @@ static HOST_UNUSED void host_end(u64 conn)
 }
 
 /* writev() and readv(): pieces is what the program passes, n what the call took
- * or gave. */
+ * or gave, from: how much of the pieces earlier calls took. */
 struct host_iovec {
 	u64 base, n;
 };
 
-static HOST_UNUSED void host_vector(u64 conn, const struct host_iovec *pieces, size_t n_pieces,
-				    u64 n, bool send)
+static HOST_UNUSED void host_vector_from(u64 conn, const struct host_iovec *pieces, size_t n_pieces,
+					 u64 n, u64 from, bool send)
 {
 	struct exchange_key key = host_key(conn);
 	u32 zero = 0;
@@ -139,9 +139,15 @@ static HOST_UNUSED void host_vector(u64 conn, const struct host_iovec *pieces, s
 	u64 entered = host.now;
 
 	host.now += host.call_ns;
-	bytes_gather(stage, (u64)pieces, n_pieces, n, 0);
+	bytes_gather(stage, (u64)pieces, n_pieces, n, from);
 	if (send)
 		exchange_send(NULL, &key, &stage->b, entered, -1, 0);
 	else
 		exchange_receive(NULL, &key, &stage->b, entered, host.polled, -1, 0);
+}
+
+static HOST_UNUSED void host_vector(u64 conn, const struct host_iovec *pieces, size_t n_pieces,
+				    u64 n, bool send)
+{
+	host_vector_from(conn, pieces, n_pieces, n, 0, send);
 }

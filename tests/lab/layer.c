@@ -4,22 +4,24 @@
  * with the calls that are asked for. The libraries are opened at run time: none
  * of their headers is needed, and a program has only the one that it uses.
  *
- *     layer gnutls|nss|s2n PORT REQUEST...
- *     layer gnutls|nss|s2n PORT loop SECONDS /BUCKET/KEY
+ *     layer openssl|gnutls|nss|s2n PORT REQUEST...
+ *     layer openssl|gnutls|nss|s2n PORT loop SECONDS /BUCKET/KEY
  *     layer nss PORT other /BUCKET/KEY
  *
  * A REQUEST is WAY METHOD /BUCKET/KEY BYTES: a body of so many bytes, which begins
  * like a request. All go over one connection. WAY is
  *
- *     send     gnutls_record_send, PR_Send and PR_Recv, s2n_send; head and body apart
- *     again    gnutls_record_send2 and gnutls_record_recv_seq; PR_Write and PR_Read; s2n_sendv
- *     other    gnutls: all while corked; nss: PR_Recv only after it has peeked; s2n:
- *              s2n_sendv_with_offset, from every offset that a call left off at
- *     file     gnutls_record_send_file for the body
+ *     send     SSL_write, gnutls_record_send, PR_Send and PR_Recv, s2n_send; head and body apart
+ *     again    SSL_write_ex and SSL_read_ex; gnutls_record_send2 and gnutls_record_recv_seq;
+ * PR_Write and PR_Read; s2n_sendv other    gnutls: all while corked; nss: PR_Recv only after it has
+ * peeked; s2n: s2n_sendv_with_offset, from every offset that a call left off at file
+ * gnutls_record_send_file for the body
  *
  * Prints the status of each answer and how many bytes its body had; with "loop" how many
- * requests there were and in how many microseconds. "nss PORT other PATH" writes a request to
- * a pipe, a file and a plain socket (where it is answered), by PR_Write: none of them is TLS.
+ * requests there were, in how many microseconds, and how many nanoseconds of CPU one took in
+ * the best fifth of the time. "nss PORT other
+ * PATH" writes a request to a pipe, a file and a plain socket (where it is answered), by PR_Write:
+ * none of them is TLS.
  */
 #include "wire.h"
 
@@ -32,6 +34,7 @@
 #include <strings.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum call { CALL_SEND, CALL_AGAIN, CALL_OTHER, CALL_FILE };
@@ -89,6 +92,41 @@ static int connected(int port)
 		die("connect: %m");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
+}
+
+/* --- OpenSSL: linked, for the other clients of the laboratory are ----------- */
+
+static SSL *ssl;
+
+static void openssl_open(int fd)
+{
+	ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
+	if (!ssl || !SSL_set_fd(ssl, fd) || SSL_connect(ssl) != 1)
+		die("SSL_connect");
+}
+
+static void openssl_send(enum call call, const char *data, size_t n)
+{
+	size_t sent;
+
+	if (call == CALL_AGAIN ? SSL_write_ex(ssl, data, n, &sent) != 1
+			       : SSL_write(ssl, data, (int)n) != (int)n)
+		die("SSL_write");
+}
+
+static long openssl_recv(enum call call, char *data, size_t n)
+{
+	size_t got;
+
+	if (call == CALL_AGAIN)
+		return SSL_read_ex(ssl, data, n, &got) == 1 ? (long)got : -1;
+	return SSL_read(ssl, data, n > 1 << 20 ? 1 << 20 : (int)n);
+}
+
+static void openssl_close(void)
+{
+	SSL_shutdown(ssl);
+	SSL_free(ssl);
 }
 
 /* --- GnuTLS --------------------------------------------------------------- */
@@ -258,15 +296,15 @@ static void nss_check(int result, const char *what)
 
 static void nss_open(int fd)
 {
-	void *base = library("libnss3.so", 0), *ssl = library("libssl3.so", 0);
+	void *base = library("libnss3.so", 0), *tls = library("libssl3.so", 0);
 
 	nspr_load();
 	FIND(base, NSS_NoDB_Init);
-	FIND(ssl, SSL_ImportFD);
-	FIND(ssl, SSL_AuthCertificateHook);
-	FIND(ssl, SSL_SetURL);
-	FIND(ssl, SSL_ResetHandshake);
-	FIND(ssl, SSL_ForceHandshake);
+	FIND(tls, SSL_ImportFD);
+	FIND(tls, SSL_AuthCertificateHook);
+	FIND(tls, SSL_SetURL);
+	FIND(tls, SSL_ResetHandshake);
+	FIND(tls, SSL_ForceHandshake);
 	nss_check(NSS_NoDB_Init("."), "NSS_NoDB_Init");
 	descriptor = SSL_ImportFD(NULL, PR_ImportTCPSocket(fd));
 	if (!descriptor)
@@ -434,6 +472,7 @@ static void nothing(enum call call)
 }
 
 static const struct layer layers[] = {
+	{"openssl", openssl_open, openssl_send, nothing, nothing, openssl_recv, openssl_close},
 	{"gnutls", gnutls_open, gnutls_send_all, gnutls_begin, gnutls_end, gnutls_recv,
 	 gnutls_close},
 	{"nss", nss_open, nss_send, nothing, nothing, nss_recv, nss_close},
@@ -491,15 +530,41 @@ static enum call call_named(const char *name)
 	die("no way of sending is called %s", name);
 }
 
+/* What this process has used of a CPU, in the kernel or out of it. */
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+#define CHUNK 50
+#define CHUNKS_MAX 100000
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static void loop(const struct layer *l, double seconds, const char *path)
 {
+	static int64_t cost[CHUNKS_MAX];
 	int64_t begin = now_ns(), end = begin + (int64_t)(seconds * 1e9);
-	long n = 0;
-	int status;
+	int n = 0, status;
 
-	for (; now_ns() < end; n++)
-		request(l, CALL_SEND, "GET", path, 0, &status);
-	printf("%ld %ld\n", n, (long)((now_ns() - begin) / 1000));
+	while (now_ns() < end && n < CHUNKS_MAX) {
+		int64_t cpu = cpu_ns();
+
+		for (int i = 0; i < CHUNK; i++)
+			request(l, CALL_SEND, "GET", path, 0, &status);
+		cost[n++] = cpu_ns() - cpu;
+	}
+	qsort(cost, (size_t)n, sizeof(cost[0]), by_size);
+	printf("%d %ld %ld\n", n * CHUNK, (long)((now_ns() - begin) / 1000),
+	       (long)(cost[n / 5] / CHUNK));
 }
 
 int main(int argc, char **argv)
@@ -507,7 +572,7 @@ int main(int argc, char **argv)
 	const struct layer *l = layers;
 
 	if (argc < 5)
-		die("layer gnutls|nss|s2n PORT REQUEST...");
+		die("layer openssl|gnutls|nss|s2n PORT REQUEST...");
 	while (strcmp(l->name, argv[1]) != 0)
 		if (++l == layers + sizeof(layers) / sizeof(layers[0]))
 			die("no library is called %s", argv[1]);

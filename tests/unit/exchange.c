@@ -262,6 +262,32 @@ static void a_vectored_call_is_one_run_of_bytes(void)
 	}
 }
 
+/* Each call of a vector takes up where the last one left off, within a piece or
+ * between two. */
+static void a_vectored_call_goes_on(void)
+{
+	for (size_t step = 1; step <= get.n + 1; step++) {
+		struct host_iovec pieces[] = {{(u64)get.p, 2},
+					      {0, 0},
+					      {(u64)get.p + 2, 11},
+					      {(u64)get.p + 13, get.n - 13}};
+		struct exchange *e;
+
+		host_reset();
+		for (size_t at = 0; at < get.n; at += step)
+			host_vector_from(CONN, pieces, N_OF(pieces),
+					 get.n - at < step ? get.n - at : step, at, true);
+		e = host_record(CONN);
+		/* A method in single bytes begins no request. */
+		if (step < 4 && !e)
+			continue;
+		CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+		CU_ASSERT_EQUAL(e->sent, get.n);
+		CU_ASSERT_EQUAL(e->req_len, get.n);
+		CU_ASSERT_EQUAL(memcmp(e->req, get.p, get.n), 0);
+	}
+}
+
 /* What the call did not take is not sent; what lies behind eight pieces is
  * counted, but not kept. */
 static void a_vectored_call_is_bounded(void)
@@ -847,6 +873,31 @@ static void sendfile_sends_a_body(void)
 	CU_ASSERT(e->flags & EXCHANGE_SOCKET_PROVEN);
 }
 
+/* What was given while the session was corked counts then, and leaves later. */
+static void corked_bytes_leave_later(void)
+{
+	struct exchange_key key = host_key(CONN);
+	struct exchange *e;
+	u64 sent;
+
+	host_reset();
+	exchange_flushed(&key); /* nothing is known of it */
+	CU_ASSERT_PTR_NULL(host_record(CONN));
+	host_send(CONN, get);
+	e = host_record(CONN);
+	sent = e->t_sent;
+	host.now += 50 * MS;
+	exchange_flushed(&key);
+	CU_ASSERT_EQUAL(e->sent, get.n);
+	CU_ASSERT_EQUAL(e->t_sent, host.now);
+	CU_ASSERT_TRUE(e->t_sent > sent);
+	host_receive(CONN, ok);
+	sent = e->t_sent;
+	host.now += 50 * MS;
+	exchange_flushed(&key); /* the answer has begun: whatever it was, it was no request */
+	CU_ASSERT_EQUAL(e->t_sent, sent);
+}
+
 /* Any one read of the program's memory may fail. The record keeps its bounds,
  * the request its answer, and the fault is counted or harmless. */
 static void unreadable_memory_is_survived(void)
@@ -893,6 +944,7 @@ CU_TestInfo exchange_tests[] = {
 	{"an early answer ends nothing", an_early_answer_ends_nothing},
 	{"the next request starts afresh", the_next_request_starts_afresh},
 	{"a vectored call is one run of bytes", a_vectored_call_is_one_run_of_bytes},
+	{"a vectored call goes on", a_vectored_call_goes_on},
 	{"a vectored call is bounded", a_vectored_call_is_bounded},
 	{"a long head goes on", a_long_head_goes_on},
 	{"a long body is no head", a_long_body_is_no_head},
@@ -917,6 +969,7 @@ CU_TestInfo exchange_tests[] = {
 	{"a send is counted before it returns", a_send_is_counted_before_it_returns},
 	{"goroutines have no thread", goroutines_have_no_thread},
 	{"sendfile sends a body", sendfile_sends_a_body},
+	{"corked bytes leave later", corked_bytes_leave_later},
 	{"unreadable memory is survived", unreadable_memory_is_survived},
 	{"what is not HTTP is an answer too", what_is_not_http_is_an_answer_too},
 	CU_TEST_INFO_NULL,

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a request costs with each TLS library, beside an empty probe at the same points.
+
+A client asks for 1 KiB over one kept connection, in a closed loop, pinned to one CPU with its
+server. Its own CPU time is what counts, in the kernel or out of it: probes run there, and what
+else happens on the machine does not - but for the speed of the CPU, which on a shared one is
+now this, now that: so the best fifth of each loop counts, and of the rounds the best. In turns:
+
+  untraced   nothing is attached
+  empty      a BPF program of two instructions at every point that s3slower would plant in this
+             library: what the kernel takes for itself
+  s3slower   ./s3slower --mode LIBRARY: the points with our programs, and a line for each request
+
+The numbers are microseconds of CPU a request, the best round. "ratio" is what s3slower
+adds divided by what the empty program adds. All raw numbers are printed.
+"""
+import glob
+import mmap
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import bench
+from bench import CPUS, ROOT, S3SLOWER, Unmeasured, child, environment
+
+LAYER = ROOT / "build" / "lab" / "layer"
+ROUNDS = 3 if bench.QUICK else 9
+LOOP_S = 0.3 if bench.QUICK else 0.4
+EXTENSION = glob.glob("/usr/lib/python3/dist-packages/_awscrt*.so")
+PYTHON = glob.glob("/usr/lib/*-linux-gnu/libpython3.*.so.1.0")
+LIBRARIES = {"openssl": "libssl.so", "gnutls": "libgnutls.so", "nss": "libssl3.so",
+             "s2n": "_awscrt"}
+
+
+def points(library):
+    """Where s3slower would plant its probes: (file, [(offset, "entry"|"return"), ...])."""
+    out = subprocess.run([S3SLOWER, "--ebpf", "--mode", library], capture_output=True, text=True,
+                         env=environment()).stdout
+    found = {}
+    for line in out.splitlines():
+        if not line.startswith("// tls_"):
+            continue
+        _, _, where, kind = line.split()
+        path, offset = where.rsplit("+", 1)
+        if os.path.basename(path).startswith(LIBRARIES[library]) and "/proc/" not in path:
+            found.setdefault(path, []).append((offset, kind))
+    if not found:
+        raise Unmeasured(f"{library}: its library is not on this machine")
+    # The newest name is what programs load.
+    return sorted(found.items())[0]
+
+
+def loop(library, server):
+    """Microseconds of the client's CPU that a request takes in the best fifth of the time."""
+    one = {CPUS[-1]}
+    os.sched_setaffinity(server.process.pid, one)
+    env = environment()
+    if EXTENSION and PYTHON:
+        env.update(S2N_LIBRARY=EXTENSION[0], PYTHON_LIBRARY=PYTHON[0])
+    process = subprocess.Popen([LAYER, library, str(server.port), "loop", str(LOOP_S),
+                                "/bucket/1024/key"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
+                               preexec_fn=child(one))
+    out, err = process.communicate("\n", timeout=30)
+    if process.returncode:
+        raise Unmeasured(f"{library}: the client ended with {process.returncode}: {err.strip()}")
+    return int(out.split("\n")[1].split()[2]) / 1000
+
+
+def with_empty(library, server):
+    path, where = points(library)
+    process = subprocess.Popen([bench.BIN / "empty", path, *(x for p in where for x in p)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, env=environment(),
+                               preexec_fn=child())
+    try:
+        if not process.stdout.readline():
+            raise Unmeasured(f"{library}: the empty program: {process.stderr.read().strip()}")
+        return loop(library, server)
+    finally:
+        process.communicate()
+
+
+def with_ours(library, server):
+    column = bench.Column("s3slower", [S3SLOWER, "--mode", library, "-o", "/dev/null"])
+    with bench.Tracer(column) as tracer:
+        for task in os.listdir(f"/proc/{tracer.pid}/task"):
+            os.sched_setaffinity(int(task), CPUS[:-1] or CPUS)
+        took = loop(library, server)
+        tracer.stop()
+        if not tracer.counted("shown"):
+            raise Unmeasured(f"{library}: s3slower saw no request")
+    return took
+
+
+def measure(library, server):
+    untraced, empty, ours = [], [], []
+    for _ in range(ROUNDS):
+        untraced.append(loop(library, server))
+        empty.append(with_empty(library, server))
+        ours.append(with_ours(library, server))
+    by_empty, by_ours = min(empty) - min(untraced), min(ours) - min(untraced)
+    ratio = f"{by_ours / by_empty:.2f}" if by_empty > 0 else "-"
+    print(f"{library:8} {min(untraced):9.1f} {min(empty):8.1f} {min(ours):9.1f} {by_empty:12.1f} "
+          f"{by_ours:14.1f} {ratio:>6}", flush=True)
+    return [(name, " ".join(f"{x:.1f}" for x in numbers)) for name, numbers in
+            (("untraced", untraced), ("empty", empty), ("s3slower", ours))]
+
+
+def main():
+    if os.geteuid():
+        sys.exit("bench: tracing needs root: sudo make bench")
+    print("Cost of a request with each TLS library, us of the client's CPU")
+    print(f"{'':8} {'untraced':>9} {'empty':>8} {'s3slower':>9} {'empty adds':>12} "
+          f"{'s3slower adds':>14} {'ratio':>6}")
+    raw, status, server = {}, 0, None
+    with tempfile.TemporaryDirectory(prefix="s3slower-bench.") as temp:
+        bench.TEMP = pathlib.Path(temp)
+        held = None
+        try:
+            server = bench.Server("server-static", *bench.certificate())
+            if EXTENSION:  # s3slower finds it where a program has it mapped
+                with open(EXTENSION[0], "rb") as file:
+                    held = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ | mmap.PROT_EXEC)
+            for library in LIBRARIES:
+                try:
+                    raw[library] = measure(library, server)
+                except Unmeasured as why:
+                    print(f"{library:8} NOT MEASURED: {why}")
+                    status = 1
+        except Unmeasured as why:
+            print(f"NOT MEASURED: {why}")
+            status = 1
+        finally:
+            if server:
+                server.stop()
+            if held:
+                held.close()
+    for library, columns in raw.items():
+        for name, numbers in columns:
+            print(f"  {library} {name}: {numbers}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
