@@ -239,6 +239,7 @@ int go_functions(const char *path, const char *const *names, size_t n, struct el
 		return err;
 	err = find_table(&image, &part);
 	if (!err) {
+		loaded_relocate(&image);
 		bytes = malloc(part.size ? part.size : 1);
 		err = bytes ? loaded_memory(&image, part.address, bytes, part.size) : -ENOMEM;
 		if (!err)

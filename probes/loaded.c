@@ -19,6 +19,7 @@
 #endif
 
 #define SECTIONS_MAX 1024
+#define NAMES_MAX 65536 /* bytes of them that are looked at */
 #define DYNAMIC_MAX 128
 #define RELA_MAX (4u << 20) /* 96 MiB of them: some 20 times the largest seen */
 #define PIECE (1u << 20)
@@ -64,16 +65,16 @@ static int read_memory(const struct loaded *image, uint64_t address, void *to, s
 	return s ? read_file(image, s->p_offset + (address - s->p_vaddr), to, n) : -EFAULT;
 }
 
-/* The relocations that add the base: their addend is the value before it. */
-static void read_relocations(struct loaded *image, const Elf64_Phdr *dynamic)
+/* Those that add the base: their addend is the value before it. */
+void loaded_relocate(struct loaded *image)
 {
 	Elf64_Dyn entry[DYNAMIC_MAX];
 	uint64_t at = 0, bytes = 0;
-	size_t n = dynamic->p_filesz / sizeof(entry[0]);
+	size_t n = image->dynamic.p_filesz / sizeof(entry[0]);
 
 	if (n > DYNAMIC_MAX)
 		n = DYNAMIC_MAX;
-	if (read_file(image, dynamic->p_offset, entry, n * sizeof(entry[0])))
+	if (read_file(image, image->dynamic.p_offset, entry, n * sizeof(entry[0])))
 		return;
 	for (size_t i = 0; i < n && entry[i].d_tag != DT_NULL; i++) {
 		if (entry[i].d_tag == DT_RELA)
@@ -94,7 +95,7 @@ static void read_relocations(struct loaded *image, const Elf64_Phdr *dynamic)
 
 static int read_headers(struct loaded *image)
 {
-	Elf64_Phdr header, dynamic = {.p_type = PT_NULL};
+	Elf64_Phdr header;
 	Elf64_Shdr names;
 	Elf64_Ehdr e;
 
@@ -106,15 +107,13 @@ static int read_headers(struct loaded *image)
 		if (read_file(image, e.e_phoff + i * sizeof(header), &header, sizeof(header)))
 			return -ENOEXEC;
 		if (header.p_type == PT_DYNAMIC)
-			dynamic = header;
+			image->dynamic = header;
 		if (header.p_type == PT_LOAD && header.p_offset <= image->size) {
 			if (header.p_filesz > image->size - header.p_offset)
 				header.p_filesz = image->size - header.p_offset;
 			image->segment[image->n_segments++] = header;
 		}
 	}
-	if (dynamic.p_type == PT_DYNAMIC)
-		read_relocations(image, &dynamic);
 	if (e.e_shnum == 0 || e.e_shnum > SECTIONS_MAX || e.e_shentsize != sizeof(names) ||
 	    e.e_shstrndx >= e.e_shnum ||
 	    read_file(image, e.e_shoff + e.e_shstrndx * sizeof(names), &names, sizeof(names)))
@@ -154,27 +153,36 @@ void loaded_close(struct loaded *image)
 	image->fd = -1;
 }
 
-bool loaded_section(const struct loaded *image, const char *name, struct loaded_part *out)
+static bool find_section(const struct loaded *image, const Elf64_Shdr *section, const char *names,
+			 size_t size, const char *name, struct loaded_part *out)
 {
 	size_t length = strlen(name) + 1;
-	char text[64];
-	Elf64_Shdr s;
 
-	if (length > sizeof(text))
-		return false;
 	for (size_t i = 0; i < image->n_sections; i++) {
-		if (read_file(image, image->sections + i * sizeof(s), &s, sizeof(s)))
-			return false;
-		if (s.sh_type == SHT_NULL || s.sh_type == SHT_NOBITS ||
-		    s.sh_name >= image->names_size ||
-		    read_file(image, image->names + s.sh_name, text, length) ||
-		    memcmp(text, name, length) != 0)
+		const Elf64_Shdr *s = &section[i];
+
+		if (s->sh_type == SHT_NULL || s->sh_type == SHT_NOBITS || s->sh_name > size ||
+		    length > size - s->sh_name || memcmp(names + s->sh_name, name, length) != 0)
 			continue;
-		out->address = s.sh_addr;
-		out->size = s.sh_size;
-		return segment_at(image, s.sh_addr, s.sh_size) != NULL;
+		out->address = s->sh_addr;
+		out->size = s->sh_size;
+		return segment_at(image, s->sh_addr, s->sh_size) != NULL;
 	}
 	return false;
+}
+
+bool loaded_section(const struct loaded *image, const char *name, struct loaded_part *out)
+{
+	size_t size = image->names_size < NAMES_MAX ? image->names_size : NAMES_MAX;
+	size_t headers = image->n_sections * sizeof(Elf64_Shdr);
+	char *bytes = malloc(headers + size + 1);
+	bool found;
+
+	found = bytes && headers && !read_file(image, image->sections, bytes, headers) &&
+		!read_file(image, image->names, bytes + headers, size) &&
+		find_section(image, (Elf64_Shdr *)(void *)bytes, bytes + headers, size, name, out);
+	free(bytes);
+	return found;
 }
 
 /* Lays the relocated values over n bytes that were read from an address. */

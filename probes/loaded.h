@@ -19,6 +19,7 @@ struct loaded {
 	uint64_t size; /* of the file, bytes */
 	size_t n_segments;
 	Elf64_Phdr segment[LOADED_SEGMENTS]; /* PT_LOAD only */
+	Elf64_Phdr dynamic;		     /* all 0: a static program */
 	uint64_t sections, names;	     /* file offsets of section headers and their names */
 	uint64_t names_size;
 	size_t n_sections; /* 0: stripped of them, too */
@@ -38,6 +39,10 @@ void loaded_close(struct loaded *image);
 
 /* A section by name. False if there is none, or it holds no bytes of memory. */
 bool loaded_section(const struct loaded *image, const char *name, struct loaded_part *out);
+
+/* Reads the relocations: from then on memory is as the loader makes it, where it is
+ * the file's otherwise. To be called once at most. */
+void loaded_relocate(struct loaded *image);
 
 /* Copies n bytes at an address as the loader would lay them there before it has
  * chosen a base. 0, or -EFAULT if the file does not hold all of them. */

@@ -124,6 +124,20 @@ def stacks_move_and_garbage_is_collected():
 
 
 @test(timeout=300)
+def a_program_started_later():
+    bucket = program.bucket_for(SCRIPT, "golang")
+    with Tracer(["--bucket", bucket]) as tracer:
+        client = subprocess.Popen(argv(build("stripped_pie"), bucket, "-wait"), text=True,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  env=harness.clean_env())
+        time.sleep(0.5)
+        told, _ = client.communicate("\n", timeout=60)
+        told = reports(told)
+        tracer.wait(len(told))
+        check_all(tracer.stop(), told)
+
+
+@test(timeout=300)
 def what_cannot_be_decoded_is_refused():
     """A function with a byte in it that begins no instruction: the program is left alone."""
     whole = build("plain")
