@@ -241,7 +241,8 @@ class Load:
         self.bucket = program.bucket_for(SCRIPT, "golang")
         self.out = open(harness.scratch() / "load", "w+")
         self.process = subprocess.Popen(
-            argv(path, self.bucket, "-seconds", seconds, "-workers", workers, "-stress"),
+            argv(path, self.bucket, "-seconds", seconds, "-workers", workers, "-stress",
+                 "-pause", "1ms"),
             stdout=self.out, stderr=subprocess.PIPE, text=True, env=harness.clean_env())
         self.seconds = seconds
 
@@ -310,7 +311,7 @@ def visits(path, times, each_s, apart_s):
         time.sleep(0.5)
         for i in range(times):
             expect(load.alive, f"the program ended during visit {i}")
-            with Tracer(["--mode", "gotls", "--bucket", load.bucket, "--perf-pages", 512]) as tracer:
+            with Tracer(["--mode", "gotls", "--bucket", load.bucket, "--perf-pages", 4096]) as tracer:
                 began = time.time_ns()
                 time.sleep(each_s)
                 ended = time.time_ns()

@@ -47,6 +47,7 @@ var (
 	requests = flag.Int("requests", 23, "requests of each worker, unless -seconds")
 	seconds  = flag.Float64("seconds", 0, "how long to go on")
 	stress   = flag.Bool("stress", false, "collect garbage all the time, deepen stacks")
+	pause    = flag.Duration("pause", 0, "between two requests of a worker")
 	wait     = flag.Bool("wait", false, "begin when there is a line on stdin")
 
 	base   *url.URL
@@ -182,6 +183,7 @@ func work(worker int, client *http.Client, until time.Time) {
 		} else {
 			one()
 		}
+		time.Sleep(*pause)
 	}
 }
 
