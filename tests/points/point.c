@@ -236,6 +236,28 @@ static void no_library(void)
 	decoder_free(d);
 }
 
+/* No return probe, ever; all returns before any entry. */
+static void go_program(void)
+{
+	char path[256];
+	int entries = 0;
+
+	if (!resolve("gotls", "/usr/bin/rclone", path, sizeof(path)))
+		return;
+	CU_ASSERT_PTR_NULL(refused);
+	CU_ASSERT_EQUAL(count("go_send_enter"), 1);
+	CU_ASSERT_EQUAL(count("go_receive_enter"), 1);
+	CU_ASSERT_EQUAL(count("tls_end"), 1);
+	CU_ASSERT_TRUE(count("go_send_return") > 1 && count("go_receive_return") > 1);
+	for (int i = 0; i < n_points; i++) {
+		CU_ASSERT_FALSE(point[i].is_return);
+		CU_ASSERT_EQUAL(SITE_LAYER(point[i].site), LAYER_GOTLS);
+		CU_ASSERT_TRUE(point[i].first == (strstr(point[i].program, "return") != NULL));
+		entries += !point[i].first;
+		CU_ASSERT_TRUE(!point[i].first || !entries);
+	}
+}
+
 CU_TestInfo point_tests[] = {
 	{"OpenSSL", openssl},
 	{"GnuTLS", gnutls},
@@ -243,6 +265,7 @@ CU_TestInfo point_tests[] = {
 	{"s2n", s2n},
 	{"libraries as others build them", likenesses},
 	{"without a decoder", without_a_decoder},
+	{"Go program", go_program},
 	{"no library", no_library},
 	CU_TEST_INFO_NULL,
 };
