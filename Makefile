@@ -76,11 +76,13 @@ unit: $(B)/unit $(B)/points/run
 POINTOBJ = $(patsubst %.c,$(B)/asan/%.o,$(wildcard tests/points/[!l]*.c) \
 	$(addprefix probes/,decode.c decoder.c elf.c find.c function.c go.c gopclntab.c gotls.c image.c insn.c loaded.c \
 	nss.c probe.c stores.c symtab.c))
+ENDBR64  = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection=full)
 LIKE     = $(addprefix $(B)/points/like-,openssl-3.3.so boringssl.so logging.so gnutls.so s2n.so)
 
 $(B)/points/like-%.so: tests/points/like.c
 	@mkdir -p $(@D)
 	$(CC) -O2 -fPIC -shared -fvisibility=hidden -Wl,-Bsymbolic -fno-semantic-interposition \
+		$(if $(findstring boringssl,$@),$(ENDBR64)) \
 		-DLIKE_$$(echo $* | tr a-z.- A-Z__) -o $@ $<
 
 $(B)/points/run: $(POINTOBJ) $(LIKE)

@@ -2,15 +2,37 @@
 #include "find.h"
 
 #include <linux/types.h>
+#include <string.h>
 
 #include "nss.h"
 #include "site.h"
+
+/* What a call target begins with where the compiler was asked for it
+ * (-fcf-protection). It has to be single-stepped, but does nothing: the probe may
+ * as well sit behind it, where the return address is still on top of the stack. */
+static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
+
+/* Whether the kernel emulates a function's first instruction, and where that is. */
+static bool emulated(const struct search *s, uint64_t *offset)
+{
+	uint8_t code[16 + sizeof(endbr64)];
+	long got = s->decoder ? elf_code(s->path, *offset, code, sizeof(code)) : 0;
+	size_t skip = got > (long)sizeof(endbr64) && memcmp(code, endbr64, sizeof(endbr64)) == 0
+			      ? sizeof(endbr64)
+			      : 0;
+
+	if (got <= 0 || !decode_emulated(s->decoder, code + skip, (size_t)got - skip))
+		return false;
+	*offset += skip;
+	return true;
+}
 
 static void add(struct search *s, uint64_t offset, uint64_t site)
 {
 	const struct action *action = s->row->action;
 	const char *const program[] = {action->enter, action->leave};
 
+	emulated(s, &offset); /* else it serves as it is */
 	for (int i = 0; i < 2; i++)
 		if (program[i] && s->n_points < s->max)
 			s->point[s->n_points++] = (struct probe_point){
@@ -51,14 +73,6 @@ static bool flow_of(const struct search *s, size_t v, struct decode_flow *flow)
 	       decode_flow(s->decoder, code, f->size, f->offset, flow) == 0;
 }
 
-static bool emulated(const struct search *s, uint64_t offset)
-{
-	uint8_t code[16];
-	long got = elf_code(s->path, offset, code, sizeof(code));
-
-	return got > 0 && decode_emulated(s->decoder, code, (size_t)got);
-}
-
 static bool is(const struct decode_call *call, int reg, enum decode_kind kind, uint32_t n)
 {
 	return call->reg[reg].kind == kind && call->reg[reg].n == n;
@@ -87,9 +101,10 @@ bool find_common_inner(struct search *s)
 		uint8_t out = outs[i % sizeof(outs)];
 		const struct decode_call *a = &flow[0].call[i / sizeof(outs) % flow[0].n];
 		const struct decode_call *b = &flow[1].call[i / sizeof(outs) / flow[0].n];
+		uint64_t target = a->target;
 
 		if (a->target != b->target || !calls_inner(s, 0, a, out) ||
-		    !calls_inner(s, 1, b, out) || !emulated(s, a->target))
+		    !calls_inner(s, 1, b, out) || !emulated(s, &target))
 			continue;
 		add(s, a->target,
 		    SITE(s->library->layer, s->row->inner, TAKES_BUFFER, SITE_ARG1, SITE_ARG2, out,
@@ -101,7 +116,7 @@ bool find_common_inner(struct search *s)
 
 bool find_callees(struct search *s)
 {
-	uint64_t target[4];
+	uint64_t target[4], first;
 	size_t n = 0;
 
 	for (size_t v = 0; v < s->n; v++) {
@@ -129,7 +144,8 @@ bool find_callees(struct search *s)
 			n += k == n;
 		}
 	}
-	if (!n || !emulated(s, target[0]))
+	first = n ? target[0] : 0;
+	if (!n || !emulated(s, &first))
 		return false;
 	for (size_t k = 0; k < n; k++)
 		add(s, target[k],

@@ -5,7 +5,7 @@ lab: $(LAB_BIN) $(B)/lab/libssl.so.ktls
 
 $(B)/lab/libssl.so.ktls: tests/lab/ktls.c config.mk
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -fPIC -shared -o $@ $<
+	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $(ENDBR64) -fPIC -shared -o $@ $<
 
 $(B)/lab/%: tests/lab/%.c tests/lab/wire.c tests/lab/wire.h config.mk
 	@mkdir -p $(@D)
