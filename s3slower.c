@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "output/diagnosis.h"
 #include "output/sink.h"
 #include "output/summary.h"
 #include "parsers/extra.h"
@@ -38,6 +39,7 @@
 #include "probes/compile.h"
 #include "probes/connection.h"
 #include "probes/discovery.h"
+#include "probes/doctor.h"
 #include "probes/headers.h"
 #include "probes/identity.h"
 #include "probes/processes.h"
@@ -742,12 +744,13 @@ static int discover(struct run *run, char *message, size_t size)
 	return 0;
 }
 
-/* What is probed; what could not be is said. */
+/* What is probed, and who cannot be seen; what could not be probed is said. */
 static void tell_coverage(struct run *run)
 {
-	struct discovery_counts counts;
+	static struct diagnosis diagnosis;
 	struct discovery_file f;
 	size_t at = 0;
+	int err;
 
 	if (!(run->settings.modes & MODE_TLS))
 		return;
@@ -756,10 +759,9 @@ static void tell_coverage(struct run *run)
 			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
 				strerror(-f.err));
 	tell_refused(run);
-	discovery_count(run->discovery, &counts);
-	fprintf(stderr, "Probing %zu librar%s in %zu process%s.\n", counts.files,
-		counts.files == 1 ? "y" : "ies", counts.processes,
-		counts.processes == 1 ? "" : "es");
+	err = doctor_coverage(&diagnosis, run->discovery);
+	if (!err || err == -ETIME)
+		diagnosis_coverage(&diagnosis, err == -ETIME, stderr);
 }
 
 /* --ebpf: what would be loaded. */
@@ -932,6 +934,31 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	return status;
 }
 
+/* What this machine offers; returns the exit status. */
+static int examine(struct run *run)
+{
+	static struct diagnosis diagnosis;
+	const struct settings *s = &run->settings;
+	char message[512];
+	int err;
+
+	if (s->process.n)
+		diagnosis.pid = (uint32_t)strtoul(s->process.item[0], NULL, 10);
+	if (s->process.n > 1 || (s->process.n && !setting_is_pid(s->process.item[0]))) {
+		fail("doctor looks at one process: give its id, as in --pid 4711");
+		return 2;
+	}
+	if (discover(run, message, sizeof(message)))
+		return fail(message);
+	err = doctor_examine(&diagnosis, run->discovery, s->cache);
+	discovery_free(run->discovery);
+	if (err)
+		return fail(err == -ESRCH ? "there is no such process" : strerror(-err));
+	err = strcmp(s->output, "json") == 0 ? diagnosis_json(&diagnosis, stdout)
+					     : diagnosis_print(&diagnosis, stdout);
+	return err || !diagnosis.works;
+}
+
 int main(int argc, char *argv[])
 {
 	static struct run run;
@@ -956,6 +983,8 @@ int main(int argc, char *argv[])
 		puts("s3slower " VERSION);
 		return 0;
 	}
+	if (run.settings.doctor)
+		return examine(&run);
 	if (open_identity(&run, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;

@@ -257,7 +257,8 @@ void settings_usage(FILE *file)
 {
 	const struct setting *example = NULL;
 
-	fputs("Usage: s3slower [options] [MIN_MS] [-- command args]\n"
+	fputs("Usage: s3slower [run] [options] [MIN_MS] [-- command args]\n"
+	      "       s3slower doctor [--pid PID] [--json]   what can be traced here, and why not\n"
 	      "Shows each S3 request on this machine with its latency.\n",
 	      file);
 	for (const struct setting *row = setting_table; row->help; row++) {

@@ -32,7 +32,7 @@ struct settings {
 	/* what to look at */
 	unsigned modes;		      /* MODE_* */
 	struct settings_list process; /* -p PID|NAME, --watch NAME */
-	bool attach;		      /* the word: to processes that are there */
+	bool run, attach, doctor;     /* words: what to do; attach is to what is there */
 	bool follow;		      /* children of process as well */
 	struct settings_list comm;    /* --comm NAME */
 	struct settings_list uid;     /* --uid UID, digits only */
