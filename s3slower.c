@@ -43,6 +43,7 @@
 #include "probes/headers.h"
 #include "probes/identity.h"
 #include "probes/processes.h"
+#include "probes/selftest.h"
 #include "probes/tracefs.h"
 #include "probes/tracer.h"
 
@@ -934,6 +935,20 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	return status;
 }
 
+/* What is sent and answered in the self-test, and a tracer that shows the counted ones. */
+#define SELFTEST_HEAD                                                                              \
+	" HTTP/1.1\r\nHost: 127.0.0.1\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"               \
+	"Authorization: AWS4-HMAC-SHA256 Credential=none/20260101/us-east-1/s3/aws4_request, "     \
+	"SignedHeaders=host, Signature=0\r\n\r\n"
+static const struct rehearsal_script selftest_script = {
+	.request = {"GET /s3slower-self-test/k", SELFTEST_HEAD},
+	.other = {"GET /s3slower-other/k", SELFTEST_HEAD},
+	.answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx-amz-request-id: SELFTEST\r\n\r\nok",
+};
+static const char *const selftest_tracer[] = {
+	"--bucket", "s3slower-self-test", "--output", "csv", "--no-summary", "-n", "23", "-d", "20",
+	NULL};
+
 /* What this machine offers; returns the exit status. */
 static int examine(struct run *run)
 {
@@ -954,6 +969,12 @@ static int examine(struct run *run)
 	discovery_free(run->discovery);
 	if (err)
 		return fail(err == -ESRCH ? "there is no such process" : strerror(-err));
+	if (s->self_test && diagnosis.works &&
+	    selftest_run(&diagnosis, &selftest_script, selftest_tracer)) {
+		diagnosis.works = false;
+		snprintf(diagnosis.verdict, sizeof(diagnosis.verdict),
+			 "Tracing does not work as it should: see what the self-test says.");
+	}
 	err = strcmp(s->output, "json") == 0 ? diagnosis_json(&diagnosis, stdout)
 					     : diagnosis_print(&diagnosis, stdout);
 	return err || !diagnosis.works;

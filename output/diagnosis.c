@@ -95,12 +95,17 @@ static void print_tests(const struct diagnosis *d, FILE *file)
 
 		fprintf(file, "  %s (%s): ", t->library, t->name);
 		if (t->tried)
+			fprintf(file, "%d of %d requests seen", t->seen, t->sent);
+		if (t->seen)
 			fprintf(file,
-				"%d of %d requests seen; the client's clock says %.1f us more "
-				"(median; %.1f at most); %.1f us a request without probes, %.1f "
-				"with: %.2f us a call",
-				t->seen, t->sent, t->error_us, t->error_max_us, t->plain_us,
-				t->probed_us, (t->probed_us - t->plain_us) / t->calls);
+				"; the client's clock says %.1f us more (median; %.1f at most)",
+				t->error_us, t->error_max_us);
+		if (t->probed_us > t->plain_us)
+			fprintf(file,
+				"; %.1f us a request without probes, %.1f with: %.2f us a call",
+				t->plain_us, t->probed_us, (t->probed_us - t->plain_us) / t->calls);
+		else if (t->probed_us > 0)
+			fprintf(file, "; %.1f us a request, with probes or without", t->plain_us);
 		fprintf(file, "%s%s\n", t->tried && t->problem[0] ? "; " : "", t->problem);
 	}
 }

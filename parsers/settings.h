@@ -61,7 +61,7 @@ struct settings {
 	double detach_after_s;	  /* a library that nobody uses any more */
 	const char *cache;	  /* directory of compiled programs; "none": no cache */
 	/* instead of tracing */
-	bool ebpf, help, version;
+	bool ebpf, self_test, help, version;
 	/* -- command args: NULL-terminated, borrowed; NULL if none */
 	char *const *command;
 	/* Items cut out of comma lists: lists point into it, so a settings is never copied. */

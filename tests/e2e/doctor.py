@@ -163,6 +163,21 @@ def who_cannot_be_seen():
             expect(f"{comm} {pid} ({kind})" in line[0], line[0])
 
 
+@test(timeout=240)
+def self_test():
+    """Every library that is here: 23 of 23, and the two clocks agree."""
+    said = diagnosis("--self-test")
+    expect(said["works"], f"{said['verdict']}: {said['self_test']}")
+    tests = {t["file"]: t for t in said["self_test"]}
+    for file in ("sockets", "libssl.so.3", "libgnutls.so.30"):
+        t = tests[file]
+        expect(t["tried"] and (t["sent"], t["seen"], t["problem"]) == (N, N, ""), f"{t}")
+        expect(0 <= t["clock_error_us"] <= 1000, f"{t}")
+        expect(t["us_per_request"] > 0 and t["us_per_request_probed"] > 0, f"{t}")
+    absent = tests["libssl.so.1.1"]
+    expect(absent["tried"] or "cannot be loaded" in absent["problem"], f"{absent}")
+
+
 @test
 def without_rights():
     """Exit status 1, one sentence last, and nothing that looks like a fault of ours."""

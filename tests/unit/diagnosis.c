@@ -115,6 +115,33 @@ static void a_report_for_people(void)
 	CU_ASSERT_STRING_EQUAL(strrchr(text, 'T'), "Tracing does not work.\n");
 }
 
+static void a_self_test_is_told(void)
+{
+	static const struct {
+		struct diagnosis_test test;
+		const char *line;
+	} rows[] = {
+		{{"http", "sockets", "", true, 23, 23, 1.04, 2.5, 8, 10, 4},
+		 "  http (sockets): 23 of 23 requests seen; the client's clock says 1.0 us more "
+		 "(median; 2.5 at most); 8.0 us a request without probes, 10.0 with: 0.50 us a "
+		 "call\n"},
+		{{"openssl", "libssl.so.3", "", true, 23, 23, 1, 2, 20, 19, 4},
+		 "; 20.0 us a request, with probes or without\n"},
+		{{"gnutls", "libgnutls.so.30", "it cannot be loaded here", false, 0, 0, 0, 0, 0, 0,
+		  0},
+		 "  gnutls (libgnutls.so.30): it cannot be loaded here\n"},
+		{{"http", "sockets", "23 requests were not seen", true, 23, 0, 0, 0, 8, 0, 4},
+		 "  http (sockets): 0 of 23 requests seen; 23 requests were not seen\n"},
+	};
+
+	make_diagnosis();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		d.test[0] = rows[i].test;
+		d.n_tests = 1;
+		CU_ASSERT_PTR_NOT_NULL(strstr(printed(diagnosis_print), rows[i].line));
+	}
+}
+
 static void a_report_for_programs(void)
 {
 	json_error_t error;
@@ -142,6 +169,7 @@ static void a_report_for_programs(void)
 CU_TestInfo diagnosis_tests[] = {
 	{"one line of coverage", one_line_of_coverage},
 	{"a report for people", a_report_for_people},
+	{"a self-test is told", a_self_test_is_told},
 	{"a report for programs", a_report_for_programs},
 	CU_TEST_INFO_NULL,
 };
