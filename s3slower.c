@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "output/diagnosis.h"
 #include "output/sink.h"
 #include "output/summary.h"
 #include "parsers/extra.h"
@@ -38,9 +39,11 @@
 #include "probes/compile.h"
 #include "probes/connection.h"
 #include "probes/discovery.h"
+#include "probes/doctor.h"
 #include "probes/headers.h"
 #include "probes/identity.h"
 #include "probes/processes.h"
+#include "probes/selftest.h"
 #include "probes/tracefs.h"
 #include "probes/tracer.h"
 
@@ -742,12 +745,13 @@ static int discover(struct run *run, char *message, size_t size)
 	return 0;
 }
 
-/* What is probed; what could not be is said. */
+/* What is probed, and who cannot be seen; what could not be probed is said. */
 static void tell_coverage(struct run *run)
 {
-	struct discovery_counts counts;
+	static struct diagnosis diagnosis;
 	struct discovery_file f;
 	size_t at = 0;
+	int err;
 
 	if (!(run->settings.modes & MODE_TLS))
 		return;
@@ -756,10 +760,9 @@ static void tell_coverage(struct run *run)
 			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
 				strerror(-f.err));
 	tell_refused(run);
-	discovery_count(run->discovery, &counts);
-	fprintf(stderr, "Probing %zu librar%s in %zu process%s.\n", counts.files,
-		counts.files == 1 ? "y" : "ies", counts.processes,
-		counts.processes == 1 ? "" : "es");
+	err = doctor_coverage(&diagnosis, run->discovery);
+	if (!err || err == -ETIME)
+		diagnosis_coverage(&diagnosis, err == -ETIME, stderr);
 }
 
 /* --ebpf: what would be loaded. */
@@ -932,6 +935,51 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	return status;
 }
 
+/* What is sent and answered in the self-test, and a tracer that shows the counted ones. */
+#define SELFTEST_HEAD                                                                              \
+	" HTTP/1.1\r\nHost: 127.0.0.1\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"               \
+	"Authorization: AWS4-HMAC-SHA256 Credential=none/20260101/us-east-1/s3/aws4_request, "     \
+	"SignedHeaders=host, Signature=0\r\n\r\n"
+static const struct rehearsal_script selftest_script = {
+	.request = {"GET /s3slower-self-test/k", SELFTEST_HEAD},
+	.other = {"GET /s3slower-other/k", SELFTEST_HEAD},
+	.answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx-amz-request-id: SELFTEST\r\n\r\nok",
+};
+static const char *const selftest_tracer[] = {
+	"--bucket", "s3slower-self-test", "--output", "csv", "--no-summary", "-n", "23", "-d", "20",
+	NULL};
+
+/* What this machine offers; returns the exit status. */
+static int examine(struct run *run)
+{
+	static struct diagnosis diagnosis;
+	const struct settings *s = &run->settings;
+	char message[512];
+	int err;
+
+	if (s->process.n)
+		diagnosis.pid = (uint32_t)strtoul(s->process.item[0], NULL, 10);
+	if (s->process.n > 1 || (s->process.n && !setting_is_pid(s->process.item[0]))) {
+		fail("doctor looks at one process: give its id, as in --pid 4711");
+		return 2;
+	}
+	if (discover(run, message, sizeof(message)))
+		return fail(message);
+	err = doctor_examine(&diagnosis, run->discovery, s->cache);
+	discovery_free(run->discovery);
+	if (err)
+		return fail(err == -ESRCH ? "there is no such process" : strerror(-err));
+	if (s->self_test && diagnosis.works &&
+	    selftest_run(&diagnosis, &selftest_script, selftest_tracer)) {
+		diagnosis.works = false;
+		snprintf(diagnosis.verdict, sizeof(diagnosis.verdict),
+			 "Tracing does not work as it should: see what the self-test says.");
+	}
+	err = strcmp(s->output, "json") == 0 ? diagnosis_json(&diagnosis, stdout)
+					     : diagnosis_print(&diagnosis, stdout);
+	return err || !diagnosis.works;
+}
+
 int main(int argc, char *argv[])
 {
 	static struct run run;
@@ -956,6 +1004,8 @@ int main(int argc, char *argv[])
 		puts("s3slower " VERSION);
 		return 0;
 	}
+	if (run.settings.doctor)
+		return examine(&run);
 	if (open_identity(&run, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;

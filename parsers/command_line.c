@@ -125,7 +125,13 @@ static int bad_positional(struct reader *reader, const char *typed, bool again)
 static const struct {
 	const char *name;
 	size_t offset; /* of its switch in struct settings */
-} words[] = {{"attach", offsetof(struct settings, attach)}};
+} words[] = {
+	{"run", offsetof(struct settings, run)},
+	{"attach", offsetof(struct settings, attach)},
+	{"doctor", offsetof(struct settings, doctor)},
+	{"help", offsetof(struct settings, help)},
+	{"version", offsetof(struct settings, version)},
+};
 
 static bool is_word(struct settings *settings, const char *typed)
 {

@@ -122,6 +122,8 @@ const struct setting setting_table[] = {
 	HEADING("Instead of tracing:"),
 	{"ebpf", 0, NULL, NULL, &kind_switch, FIELD(ebpf),
 	 .help = "print the BPF program and its flags, and exit"},
+	{"self-test", 0, NULL, NULL, &kind_switch, FIELD(self_test),
+	 .help = "doctor: send 23 requests through each library, and see what is seen of them"},
 	{"help", 'h', NULL, NULL, &kind_switch, FIELD(help), .help = "print this, and exit"},
 	{"version", 'V', NULL, NULL, &kind_switch, FIELD(version),
 	 .help = "print the version, and exit"},
@@ -257,7 +259,8 @@ void settings_usage(FILE *file)
 {
 	const struct setting *example = NULL;
 
-	fputs("Usage: s3slower [options] [MIN_MS] [-- command args]\n"
+	fputs("Usage: s3slower [run] [options] [MIN_MS] [-- command args]\n"
+	      "       s3slower doctor [--pid PID] [--self-test] [--json]\n"
 	      "Shows each S3 request on this machine with its latency.\n",
 	      file);
 	for (const struct setting *row = setting_table; row->help; row++) {

@@ -32,7 +32,7 @@ struct settings {
 	/* what to look at */
 	unsigned modes;		      /* MODE_* */
 	struct settings_list process; /* -p PID|NAME, --watch NAME */
-	bool attach;		      /* the word: to processes that are there */
+	bool run, attach, doctor;     /* words: what to do; attach is to what is there */
 	bool follow;		      /* children of process as well */
 	struct settings_list comm;    /* --comm NAME */
 	struct settings_list uid;     /* --uid UID, digits only */
@@ -61,7 +61,7 @@ struct settings {
 	double detach_after_s;	  /* a library that nobody uses any more */
 	const char *cache;	  /* directory of compiled programs; "none": no cache */
 	/* instead of tracing */
-	bool ebpf, help, version;
+	bool ebpf, self_test, help, version;
 	/* -- command args: NULL-terminated, borrowed; NULL if none */
 	char *const *command;
 	/* Items cut out of comma lists: lists point into it, so a settings is never copied. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connection.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,11 +151,66 @@ static int identify(uint32_t tgid, int fd, __u64 *inode, ino_t *namespace)
 	return 0;
 }
 
+static void read_tables(struct connections *c, uint32_t tgid, ino_t namespace)
+{
+	uint64_t begun = now_ns();
+
+	c->n = 0;
+	read_table(c, tgid, "tcp");
+	read_table(c, tgid, "tcp6");
+	if (c->n)
+		qsort(c->row, c->n, sizeof(*c->row), by_inode);
+	c->namespace = namespace;
+	c->not_before = now_ns() + REST * (now_ns() - begun);
+}
+
+static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n)
+{
+	bool found = n == 0 && port != 0;
+
+	for (size_t i = 0; i < n && !found; i++)
+		found = ports[i] == port;
+	return found;
+}
+
+bool connections_lead_to(struct connections *c, uint32_t tgid, const uint16_t *ports, size_t n)
+{
+	const struct row *row;
+	bool any = false, found = false;
+	struct dirent *entry;
+	char path[64];
+	struct stat st;
+	ino_t namespace;
+	__u64 inode;
+	DIR *fds;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/net", tgid);
+	if (stat(path, &st))
+		return false;
+	if (c->namespace != st.st_ino)
+		read_tables(c, tgid, st.st_ino);
+	/* Nobody there has one: then neither has this process. */
+	for (size_t i = 0; i < c->n && !any; i++)
+		any = is_one_of(c->row[i].ends.peer_port, ports, n);
+	if (!any)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%u/fd", tgid);
+	fds = opendir(path);
+	while (fds && !found && (entry = readdir(fds))) {
+		if (identify(tgid, atoi(entry->d_name), &inode, &namespace))
+			continue;
+		row = lookup(c, inode);
+		found = row && is_one_of(row->ends.peer_port, ports, n);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
 int connections_find(struct connections *c, uint32_t tgid, int fd, struct endpoints *ends)
 {
 	const struct row *row = NULL;
 	ino_t namespace;
-	uint64_t begun;
 	__u64 inode;
 	int err = identify(tgid, fd, &inode, &namespace);
 
@@ -164,16 +220,9 @@ int connections_find(struct connections *c, uint32_t tgid, int fd, struct endpoi
 	if (c->namespace == namespace)
 		row = lookup(c, inode);
 	if (!row) {
-		begun = now_ns();
-		if (begun < c->not_before)
+		if (now_ns() < c->not_before)
 			return -EAGAIN;
-		c->n = 0;
-		read_table(c, tgid, "tcp");
-		read_table(c, tgid, "tcp6");
-		if (c->n)
-			qsort(c->row, c->n, sizeof(*c->row), by_inode);
-		c->namespace = namespace;
-		c->not_before = now_ns() + REST * (now_ns() - begun);
+		read_tables(c, tgid, namespace);
 		row = lookup(c, inode);
 	}
 	if (!row)

@@ -8,6 +8,8 @@
 #ifndef S3SLOWER_CONNECTION_H
 #define S3SLOWER_CONNECTION_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "exchange.h"
@@ -31,5 +33,10 @@ void connections_keep(struct connections *connections, uint64_t socket,
  * is too early to look again. */
 int connections_find(struct connections *connections, uint32_t tgid, int fd,
 		     struct endpoints *ends);
+
+/* Whether the process has a TCP connection to one of n ports; to any, if n is 0.
+ * Reads the table of its namespace if that is not the one read last. */
+bool connections_lead_to(struct connections *connections, uint32_t tgid, const uint16_t *ports,
+			 size_t n);
 
 #endif

@@ -15,7 +15,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
-MODULES = ("cases", "program", "libraries", "golang", "addresses", "clients", "targets", "matrix")
+MODULES = ("cases", "program", "libraries", "golang", "addresses", "doctor", "clients", "targets",
+           "matrix")
 
 # Not in a run without arguments: make e2e-matrix asks for them by name. The matrix has cells for
 # TLS libraries that the tracer does not know yet, and they fail; a minute is long.

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts about this machine that decide what can be traced, looked up and not tried:
+ * kernel, rights, lockdown, compiler, cache. */
+#ifndef S3SLOWER_MACHINE_H
+#define S3SLOWER_MACHINE_H
+
+#include "parsers/diagnosis.h"
+
+/* Appends its findings. cache_dir: as settings have it. Returns 0 or -errno: -EPERM
+ * when rights are missing, -ENOPKG when there is neither a compiler nor a cache. */
+int machine_facts(struct diagnosis *diagnosis, const char *cache_dir);
+
+#endif
