@@ -339,3 +339,33 @@ def gnutls_curl():
 @test
 def openssl_curl():
     real_client("openssl", [str(harness.LAB_BIN / "easy"), "libcurl.so.4"])
+
+
+@test
+def a_sandboxed_client_survives():
+    """A seccomp sandbox that kills for every call but a few: probes come and go five times."""
+    bucket = program.bucket_for({"s*": [{"answer": 200}]})
+    client = subprocess.Popen(
+        [str(harness.LAB_BIN / "sandboxed"), str(program.server().ports["https"]),
+         harness.certificates().ca, "12", f"/{bucket}/s"],
+        stdout=subprocess.PIPE, text=True, env=harness.clean_env())
+    try:
+        expect(client.stdout.readline() == "locked in\n", "it does not begin")
+        seen = []
+        for _ in range(5):
+            with Tracer(["--bucket", bucket]) as tracer:
+                tracer.wait(N, 10)
+                tracer.stop()
+            expect(client.poll() is None, f"it is dead: {client.returncode}")
+            seen += tracer.rows
+        out = client.communicate(timeout=60)[0]
+    finally:
+        client.kill()
+        client.wait()
+    expect(client.returncode == 0, f"exit status {client.returncode}: {out}")
+    asked, answered = (int(word) for word in out.split() if word.isdigit())
+    expect(asked == answered and asked >= 5 * N, out)
+    whole = [r for r in seen if r["state"] == "complete"]
+    harness.check_rows(whole, via="openssl", status=200)
+    keys = [r["key"] for r in whole]
+    expect(len(whole) >= 5 * N and len(set(keys)) == len(keys), f"{len(whole)} rows of {asked}")

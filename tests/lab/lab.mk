@@ -1,5 +1,5 @@
 # The laboratory's C clients. Included by the Makefile.
-LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy reuse)
+LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy reuse sandboxed)
 
 lab: $(LAB_BIN) $(B)/lab/libssl.so.ktls
 
