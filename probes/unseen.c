@@ -16,7 +16,8 @@
 static const struct unseen kinds[] = {
 	{"JSSE", "libjvm.so", NULL,
 	 "Java has TLS of its own, in code that it compiles while it runs"},
-	{"Go", NULL, "\xff Go buildinf:", "Go's crypto/tls is not probed yet"},
+	{"Go", NULL, "crypto/tls.(*Conn).Write",
+	 "the functions of crypto/tls could not be found in it"},
 	{"rustls", NULL, "/rustls-0.", "rustls is compiled into the program, without symbols"},
 	{"BoringSSL", NULL, "ssl/ssl_lib.cc",
 	 "BoringSSL is linked into the program, without symbols"},
