@@ -108,9 +108,10 @@ fuzz-replay: $(addprefix $(B)/fuzz/,$(FUZZ))
 e2e: all lab $(B)/npm/.installed
 	$(PYTHON) tests/e2e/run.py
 
-# Every client that can be installed, over HTTPS and HTTP.
+# Every client that can be installed, over HTTPS and HTTP; and what takes long.
 e2e-matrix: deps all matrix
-	$(PYTHON) tests/e2e/run.py matrix. golang.tracers_come_and_go_for_a_minute
+	$(PYTHON) tests/e2e/run.py matrix. golang.tracers_come_and_go_for_a_minute \
+		discovery.a_thousand_curls
 
 # Everything a change has to pass. Ends with the sum of all suites.
 check: deps all lint $(B)/unit $(B)/points/run lab $(addprefix $(B)/fuzz/,$(FUZZ))

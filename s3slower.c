@@ -47,14 +47,13 @@
 #include "probes/tracefs.h"
 #include "probes/tracer.h"
 
-#define TICK_MS 50	    /* how often the buffers are drained when nobody wakes us */
-#define MAPPINGS_NS 1000000 /* so often at most we are woken by what programs map */
-#define INFLIGHT_MAX 4096   /* exchanges whose end we wait for */
-#define BATCH_MAX 4096	    /* events sorted together */
-#define DYING_MAX 256	    /* processes whose exit we wait for */
-#define PRIORITY (-10)	    /* our nice value while tracing */
-#define EXECS_MAX 512	    /* new programs looked up in one turn */
-#define PIPELINED_MAX 8	    /* rows of one exchange */
+#define TICK_MS 50	  /* how often the buffers are drained when nobody wakes us */
+#define INFLIGHT_MAX 4096 /* exchanges whose end we wait for */
+#define BATCH_MAX 4096	  /* events sorted together */
+#define DYING_MAX 256	  /* processes whose exit we wait for */
+#define PRIORITY (-10)	  /* our nice value while tracing */
+#define EXECS_MAX 512	  /* new programs looked up in one turn */
+#define PIPELINED_MAX 8	  /* rows of one exchange */
 
 struct dying {
 	uint32_t tgid;
@@ -542,40 +541,6 @@ static void tell_refused(struct run *run)
 			path, function);
 }
 
-/* Waits for events, signals or the next tick. What is mapped meanwhile is attended
- * to at once, before the program that did it sends anything; as a busy machine
- * starts many programs, with a short break after each time. */
-static void wait_for_work(struct run *run, int signals)
-{
-	struct pollfd fds[] = {{discovery_fd(run->discovery), POLLIN, 0},
-			       {tracer_fd(run->tracer), POLLIN, 0},
-			       {signals, POLLIN, 0},
-			       {tracer_execs_fd(run->tracer), POLLIN, 0},
-			       {identity_fd(run->identity), POLLIN, 0}};
-	nfds_t n = sizeof(fds) / sizeof(fds[0]);
-	uint64_t now = now_ns(CLOCK_MONOTONIC), end = now + TICK_MS * 1000000ULL, resume = 0;
-
-	do {
-		bool listens = now >= resume && fds[0].fd >= 0;
-		uint64_t until = listens || fds[0].fd < 0 || resume > end ? end : resume;
-		struct timespec left = {0, (long)(until - now)};
-
-		fds[0].revents = 0;
-		if (ppoll(fds + !listens, n - !listens, &left, NULL) > 0)
-			for (nfds_t i = 1; i < n; i++)
-				if (fds[i].revents)
-					end = 0;
-		if (fds[0].revents) {
-			discovery_drain(run->discovery);
-			resume = now_ns(CLOCK_MONOTONIC) + MAPPINGS_NS;
-		}
-		now = now_ns(CLOCK_MONOTONIC);
-	} while (now < end);
-	discovery_drain(run->discovery);
-	discovery_expire(run->discovery, now);
-	tell_refused(run);
-}
-
 /* Returns the exit status. */
 static int loop(struct run *run, int signals, struct command *command)
 {
@@ -583,11 +548,16 @@ static int loop(struct run *run, int signals, struct command *command)
 		run->settings.duration_s > 0
 			? now_ns(CLOCK_MONOTONIC) + (uint64_t)(run->settings.duration_s * 1e9)
 			: 0;
+	struct pollfd fds[] = {{tracer_fd(run->tracer), POLLIN, 0},
+			       {signals, POLLIN, 0},
+			       {tracer_execs_fd(run->tracer), POLLIN, 0},
+			       {identity_fd(run->identity), POLLIN, 0}};
 	struct signalfd_siginfo info;
 	int status = 0, interrupts = 0;
 
 	while (!run->stop) {
-		wait_for_work(run, signals);
+		poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
+		tell_refused(run);
 		meet(run);
 		reload_targets(run);
 		drain(run);
@@ -719,6 +689,10 @@ static int discover(struct run *run, char *message, size_t size)
 		snprintf(message, size, "out of memory");
 		return -ENOMEM;
 	}
+	/* Listening first: nothing that is mapped after the scan is missed. */
+	if (run->tracer && wanted && discovery_listen(run->discovery))
+		fprintf(stderr, "s3slower: libraries that are first used from now on are not seen: "
+				"the kernel does not tell what is mapped\n");
 	for (size_t i = 0; i < s->library.n; i++) {
 		const char *item = s->library.item[i], *path = strchr(item, ':') + 1;
 		const struct probe_library *l = probe_libraries;
@@ -735,10 +709,6 @@ static int discover(struct run *run, char *message, size_t size)
 			return err;
 		}
 	}
-	/* Listening first: nothing that is mapped after the scan is missed. */
-	if (run->tracer && wanted && discovery_listen(run->discovery))
-		fprintf(stderr, "s3slower: libraries that are first used from now on are not seen: "
-				"the kernel does not tell what is mapped\n");
 	discovery_scan(run->discovery);
 	if (s->command)
 		discovery_see_program(run->discovery, s->command[0]);
@@ -925,6 +895,8 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
 	tell_coverage(run);
+	if (discovery_start(run->discovery))
+		return fail("cannot create a thread");
 	status = loop(run, signals, command);
 	note_lost(run);
 	written(run, sink_flush(&run->output));
@@ -1025,8 +997,8 @@ int main(int argc, char *argv[])
 	if (command.gate > 0)
 		command_abandon(&command);
 	/* Detaching takes the kernel a while; everything is written by now. */
-	tracer_free(run.tracer);
 	discovery_free(run.discovery);
+	tracer_free(run.tracer);
 	summary_free(run.summary);
 	inflight_free(run.inflight);
 	identity_free(run.identity);

@@ -6,35 +6,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "known.h"
-#include "mappings.h"
+#include "changes.h"
+#include "discovery_state.h"
 #include "places.h"
 #include "processes.h"
-#include "users.h"
 
 #define POINTS_MAX 256 /* of one file */
-#define REFUSED_MAX 64 /* that are told */
-#define SECOND 1000000000ULL
-
-struct discovery {
-	struct tracer *tracer;
-	struct decoder *decoder;
-	struct mappings *mappings;
-	struct users *users;
-	unsigned wanted;
-	uint64_t unused_ns, expired;
-	uint32_t scan, scans; /* the scan that goes on, 0: none */
-	struct discovery_counts counts;
-	struct known known;
-	struct refused {
-		char *path;
-		const char *function;
-	} refused[REFUSED_MAX];
-	size_t n_refused;
-};
+#define BREAK_US 500   /* between two looks at what was mapped */
+#define EXPIRE_MS 1000 /* between two looks at who still uses what */
+#define READY_FILE_MS 150
+#define READY_NAMESPACE_MS 5000 /* a container starts: its libraries will be new */
+#define PRIORITY (-20)		/* the thread's nice value */
 
 struct discovery *discovery_new(struct tracer *tracer, unsigned wanted, double unused_s)
 {
@@ -45,6 +34,8 @@ struct discovery *discovery_new(struct tracer *tracer, unsigned wanted, double u
 	d->tracer = tracer;
 	d->wanted = wanted;
 	d->unused_ns = (uint64_t)(unused_s * 1e9);
+	d->changes = d->epoll = d->stop = -1;
+	pthread_mutex_init(&d->lock, NULL);
 	d->decoder = decoder_new();
 	d->users = users_new();
 	if (d->users)
@@ -57,10 +48,22 @@ void discovery_free(struct discovery *d)
 {
 	if (!d)
 		return;
+	if (d->running) {
+		eventfd_write(d->stop, 1);
+		pthread_join(d->thread, NULL);
+	}
 	known_clear(&d->known);
 	for (size_t i = 0; i < d->n_refused; i++)
 		free(d->refused[i].path);
 	mappings_close(d->mappings);
+	ready_free(d->ready);
+	if (d->changes >= 0)
+		close(d->changes);
+	if (d->stop >= 0)
+		close(d->stop);
+	if (d->epoll >= 0)
+		close(d->epoll);
+	pthread_mutex_destroy(&d->lock);
 	decoder_free(d->decoder);
 	users_free(d->users);
 	free(d);
@@ -80,10 +83,12 @@ static bool is_used(void *ctx, uint32_t file)
 	return d->known.file[file].used;
 }
 
-static void let_go(struct discovery *d, struct known_file *f)
+void discovery_let_go(struct discovery *d, struct known_file *f)
 {
 	if (d->tracer && f->handle >= 0)
 		tracer_detach(d->tracer, f->handle);
+	if (f->watch >= 0)
+		changes_forget(d->changes, f->watch);
 	d->counts.detached += f->handle >= 0;
 	known_remove(f);
 	users_sweep(d->users, is_used, d);
@@ -93,9 +98,9 @@ static void refuse(struct discovery *d, struct slice name, const char *function)
 {
 	char *path;
 
-	if (d->n_refused == REFUSED_MAX || !(path = known_clean(name)))
+	if (d->n_refused == DISCOVERY_REFUSED || !(path = known_clean(name)))
 		return;
-	d->refused[d->n_refused++] = (struct refused){path, function};
+	d->refused[d->n_refused++] = (struct discovery_refused){path, function};
 }
 
 /* Looks into a file that is held open, for these libraries. The number of points
@@ -126,18 +131,22 @@ static int take_file(struct discovery *d, const char *path, unsigned libraries, 
 		     const struct known_state *state, struct known_file **out)
 {
 	struct probe_point point[POINTS_MAX];
+	/* First of all: what is written after we have read it must be told. */
+	int changes = changes_watch(d->changes, path);
 	int n = resolve(d, path, libraries, name, point);
-	struct known_file *f;
-	bool full;
+	struct known_file *f = NULL;
+	bool full = false;
 
-	*out = NULL;
-	if (n < 0)
-		return n;
-	*out = f = known_add(&d->known, state, name, point, (size_t)n, &full);
+	if (n > 0)
+		f = known_add(&d->known, state, name, point, (size_t)n, &full);
+	*out = f;
 	d->counts.left_out += full;
-	if (!f)
-		return full ? -E2BIG : -ENOMEM;
+	if (!f) {
+		changes_forget(d->changes, changes);
+		return n < 0 ? n : full ? -E2BIG : -ENOMEM;
+	}
 	f->libraries = libraries;
+	f->watch = changes;
 	if (d->tracer)
 		f->handle = tracer_attach_points(d->tracer, path, point, (size_t)n);
 	d->counts.failed += f->handle < 0;
@@ -165,7 +174,7 @@ static struct known_file *examine(struct discovery *d, int fd, const struct maps
 	}
 	/* Written over in place: its functions are elsewhere now. */
 	if (f)
-		let_go(d, f);
+		discovery_let_go(d, f);
 	/* Not its name: that may be another file's by now. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	libraries = probe_search(path, d->wanted);
@@ -213,6 +222,24 @@ static void note_use(struct discovery *d, uint32_t pid, struct known_file *f)
 	users_add(d->users, pid, index_of(d, f));
 }
 
+/* A mount namespace that was not there before may hold libraries that were not,
+ * either. */
+static void see_namespace(struct discovery *d, uint32_t pid)
+{
+	uint64_t id, *seen;
+
+	if (pid == d->last_pid)
+		return;
+	d->last_pid = pid;
+	id = processes_namespace(pid);
+	seen = &d->namespaces[id % DISCOVERY_NAMESPACES];
+	if (!id || *seen == id)
+		return;
+	*seen = id;
+	if (!d->scan)
+		ready_for(d->ready, READY_NAMESPACE_MS);
+}
+
 static void see_mapping(void *ctx, uint32_t pid, const struct maps_mapping *mapping)
 {
 	struct discovery *d = ctx;
@@ -221,6 +248,7 @@ static void see_mapping(void *ctx, uint32_t pid, const struct maps_mapping *mapp
 	struct stat st;
 	int fd;
 
+	see_namespace(d, pid);
 	/* Inode numbers are used again, and files are written over: the state of
 	 * what is known is compared, once in a scan. */
 	if (state && ((d->scan && state->scan == d->scan) || processes_stat(pid, mapping, &st) ||
@@ -230,6 +258,8 @@ static void see_mapping(void *ctx, uint32_t pid, const struct maps_mapping *mapp
 			note_use(d, pid, f);
 		return;
 	}
+	if (!d->scan)
+		ready_for(d->ready, READY_FILE_MS);
 	fd = processes_open(pid, mapping);
 	if (fd < 0)
 		return;
@@ -239,7 +269,7 @@ static void see_mapping(void *ctx, uint32_t pid, const struct maps_mapping *mapp
 	close(fd);
 }
 
-static void scan_processes(struct discovery *d)
+void discovery_scan_processes(struct discovery *d)
 {
 	if (!++d->scans)
 		d->scans = 1;
@@ -279,7 +309,15 @@ void discovery_scan(struct discovery *d)
 		for (int k = 0; k < 2 && probe_libraries[i].file[k]; k++)
 			if (d->wanted & 1U << i)
 				places_search(probe_libraries[i].file[k], see_place, d);
-	scan_processes(d);
+	discovery_scan_processes(d);
+}
+
+/* Has it watched by epoll. */
+static int watch(const struct discovery *d, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return fd < 0 || epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
 void discovery_see_program(struct discovery *d, const char *name)
@@ -291,137 +329,66 @@ int discovery_listen(struct discovery *d)
 {
 	int err;
 
+	d->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (d->epoll < 0)
+		return -errno;
+	d->changes = changes_open();
+	watch(d, d->changes);
+	d->ready = ready_new();
 	d->mappings = mappings_open(&err);
-	return err;
+	return d->mappings ? watch(d, mappings_fd(d->mappings)) : err;
 }
 
-int discovery_fd(const struct discovery *d)
+/* It is examined again when somebody maps it. */
+static void see_change(void *ctx, int watch)
 {
-	return d->mappings ? mappings_fd(d->mappings) : -1;
+	struct discovery *d = ctx;
+
+	for (size_t i = 0; i < d->known.n; i++)
+		if (d->known.file[i].used && d->known.file[i].watch == watch)
+			discovery_let_go(d, &d->known.file[i]);
 }
 
-void discovery_drain(struct discovery *d)
+static void attend(struct discovery *d)
 {
+	struct timespec t;
+
+	pthread_mutex_lock(&d->lock);
+	changes_drain(d->changes, see_change, d);
 	if (d->mappings && !mappings_drain(d->mappings, see_mapping, d))
-		scan_processes(d);
+		discovery_scan_processes(d);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	discovery_expire(d, (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec);
+	pthread_mutex_unlock(&d->lock);
 }
 
-/* --- who uses them --------------------------------------------------------- */
-
-/* Counts the users of each file. */
-static void count_users(struct discovery *d)
+static void *run(void *p)
 {
-	uint32_t pid, file;
-	size_t at = 0;
+	struct epoll_event event;
+	struct discovery *d = p;
 
-	for (size_t i = 0; i < d->known.n; i++)
-		d->known.file[i].users = 0;
-	while (users_next(d->users, &at, &pid, &file))
-		d->known.file[file].users++;
+	/* A program that has just opened a library will soon use it. */
+	setpriority(PRIO_PROCESS, 0, PRIORITY);
+	do {
+		attend(d);
+		/* A busy machine starts many programs: together they cost less. */
+		usleep(BREAK_US);
+		event.data.fd = -1;
+		epoll_wait(d->epoll, &event, 1, EXPIRE_MS);
+	} while (event.data.fd != d->stop);
+	return NULL;
 }
 
-/* Whether a file that may go has had no user for long enough. */
-static bool is_overdue(const struct discovery *d, const struct known_file *f, uint64_t now)
+int discovery_start(struct discovery *d)
 {
-	return f->used && !f->lasting && !f->users && f->unused_since &&
-	       now - f->unused_since >= d->unused_ns;
-}
+	int err;
 
-void discovery_expire(struct discovery *d, uint64_t now)
-{
-	bool passing = false, overdue = false;
-
-	for (size_t i = 0; i < d->known.n; i++)
-		passing |= d->known.file[i].used && !d->known.file[i].lasting;
-	if (!passing || now - d->expired < SECOND)
-		return;
-	d->expired = now;
-	users_sweep(d->users, NULL, NULL);
-	count_users(d);
-	for (size_t i = 0; i < d->known.n; i++) {
-		struct known_file *f = &d->known.file[i];
-
-		if (f->users)
-			f->unused_since = 0;
-		else if (f->used && !f->unused_since)
-			f->unused_since = now;
-		overdue |= is_overdue(d, f, now);
-	}
-	if (!overdue)
-		return;
-	/* A child that was forked uses what its parent mapped, and nobody told. */
-	scan_processes(d);
-	count_users(d);
-	for (size_t i = 0; i < d->known.n; i++)
-		if (is_overdue(d, &d->known.file[i], now))
-			let_go(d, &d->known.file[i]);
-}
-
-/* --- what there is --------------------------------------------------------- */
-
-static void tell(const struct known_file *f, struct discovery_file *out)
-{
-	*out = (struct discovery_file){
-		.path = f->path,
-		.libraries = f->libraries,
-		.point = f->point,
-		.n_points = f->n_points,
-		.err = f->handle < 0 ? f->handle : 0,
-	};
-}
-
-bool discovery_next_file(const struct discovery *d, size_t *at, struct discovery_file *out)
-{
-	while (*at < d->known.n && !d->known.file[*at].used)
-		++*at;
-	if (*at >= d->known.n)
-		return false;
-	tell(&d->known.file[(*at)++], out);
-	return true;
-}
-
-bool discovery_next_user(const struct discovery *d, size_t *at, uint32_t *pid,
-			 struct discovery_file *out)
-{
-	uint32_t file;
-
-	if (!users_next(d->users, at, pid, &file))
-		return false;
-	tell(&d->known.file[file], out);
-	return true;
-}
-
-bool discovery_next_refused(const struct discovery *d, size_t *at, const char **path,
-			    const char **function)
-{
-	if (*at >= d->n_refused)
-		return false;
-	*path = d->refused[*at].path;
-	*function = d->refused[*at].function;
-	++*at;
-	return true;
-}
-
-static int by_pid(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-void discovery_count(const struct discovery *d, struct discovery_counts *out)
-{
-	uint32_t *pids = malloc(USERS_MAX * sizeof(*pids)), file;
-	size_t n = 0, at = 0;
-
-	*out = d->counts;
-	for (size_t i = 0; i < d->known.n; i++)
-		out->files += d->known.file[i].used && d->known.file[i].handle >= 0;
-	while (pids && users_next(d->users, &at, &pids[n], &file))
-		n += d->known.file[file].handle >= 0;
-	if (n)
-		qsort(pids, n, sizeof(*pids), by_pid);
-	for (size_t i = 0; i < n; i++)
-		out->processes += i == 0 || pids[i] != pids[i - 1];
-	free(pids);
+	if (d->epoll < 0)
+		return 0;
+	d->stop = eventfd(0, EFD_CLOEXEC);
+	err = watch(d, d->stop);
+	if (!err)
+		err = -pthread_create(&d->thread, NULL, run, d);
+	d->running = !err;
+	return err;
 }

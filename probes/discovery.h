@@ -22,7 +22,7 @@ struct discovery;
  * found; it is borrowed, and has to live longer. A file of no system library is
  * detached unused_s seconds after its last user is gone. NULL: out of memory. */
 struct discovery *discovery_new(struct tracer *tracer, unsigned wanted, double unused_s);
-/* What is attached stays so: that is the tracer's to end. */
+/* Ends the thread. What is attached stays so: that is the tracer's to end. */
 void discovery_free(struct discovery *discovery);
 
 /* Adds a file by hand, for good. 0 or -errno: -ENOENT when the file has none of
@@ -41,16 +41,10 @@ int discovery_listen(struct discovery *discovery);
 /* Looks at the system's libraries, and at all processes. */
 void discovery_scan(struct discovery *discovery);
 
-/* Readable when something was mapped, -1 when nobody listens. */
-int discovery_fd(const struct discovery *discovery);
-
-/* Attaches to what was mapped since: some 100 us for a file never seen before,
- * 10 ms more for each new kind of function. */
-void discovery_drain(struct discovery *discovery);
-
-/* To be called now and then: lets go of what is not used any more. now in
- * nanoseconds of CLOCK_MONOTONIC. */
-void discovery_expire(struct discovery *discovery, uint64_t now);
+/* Attends to what was and is mapped since it listens, in a thread: the file of a
+ * stranger may take long to read, and attaching waits for the kernel. Some
+ * 300 us for a file never seen before; see ready.h. 0 or -errno. */
+int discovery_start(struct discovery *discovery);
 
 /* A file that has something to probe. */
 struct discovery_file {
@@ -62,15 +56,15 @@ struct discovery_file {
 };
 
 /* One file after another, one use of a file by a process after another. *at is 0
- * for the first. False after the last. */
+ * for the first. False after the last. Not after discovery_start(). */
 bool discovery_next_file(const struct discovery *discovery, size_t *at, struct discovery_file *out);
 bool discovery_next_user(const struct discovery *discovery, size_t *at, uint32_t *pid,
 			 struct discovery_file *out);
 
 /* A file that is left alone because a function in it is not safe to probe, one
  * after another; *at goes on where it was as more are found. path as above. False
- * when all were told. */
-bool discovery_next_refused(const struct discovery *discovery, size_t *at, const char **path,
+ * when all were told. At any time. */
+bool discovery_next_refused(struct discovery *discovery, size_t *at, const char **path,
 			    const char **function);
 
 struct discovery_counts {
@@ -80,6 +74,7 @@ struct discovery_counts {
 	uint64_t left_out; /* files with something to probe, but too many at once, ever */
 	uint64_t detached; /* files let go of, ever */
 };
-void discovery_count(const struct discovery *discovery, struct discovery_counts *out);
+/* At any time. */
+void discovery_count(struct discovery *discovery, struct discovery_counts *out);
 
 #endif

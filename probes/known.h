@@ -38,6 +38,7 @@ struct known_file {
 	struct probe_point *point; /* owned */
 	size_t n_points;
 	int handle; /* of the tracer, or -errno */
+	int watch;  /* of changes.h, or -errno */
 	uint32_t users;
 	uint64_t unused_since; /* ns, 0: it is used */
 };

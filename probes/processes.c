@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define LINE_MAX_ 8192 /* a path has 4096 bytes at most; a newline in it takes four */
@@ -126,6 +128,26 @@ int processes_mappings(uint32_t pid,
 			one_process((uint32_t)strtoul(entry->d_name, NULL, 10), take, ctx);
 	closedir(proc);
 	return 0;
+}
+
+/* linux/nsfs.h of 6.11: a number that is never used again, unlike the inode's. */
+#define NAMESPACE_ID _IOR(0xb7, 0x5, __u64)
+
+uint64_t processes_namespace(uint32_t pid)
+{
+	struct stat st;
+	char path[64];
+	__u64 id = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/mnt", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (ioctl(fd, NAMESPACE_ID, &id) && fstat(fd, &st) == 0)
+		id = st.st_ino;
+	close(fd);
+	return id;
 }
 
 /* --- parents and children --------------------------------------------------- */

@@ -22,6 +22,9 @@ int processes_mappings(uint32_t pid,
 int processes_open(uint32_t pid, const struct maps_mapping *mapping);
 int processes_stat(uint32_t pid, const struct maps_mapping *mapping, struct stat *out);
 
+/* The mount namespace of a process, 0 if it has ended. */
+uint64_t processes_namespace(uint32_t pid);
+
 /* Calls take() for every process that is_root() says yes to, and for all its
  * descendants. comm is the name of its first thread. 0 or -errno. */
 int processes_tree(bool (*is_root)(void *ctx, uint32_t pid, const char *comm), void *root_ctx,

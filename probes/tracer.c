@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +14,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detach.h"
 #include "link.h"
+#include "uprobe.h"
 
 #define ATTACHMENTS_MAX 1024
 #define INSTANCES_MAX 256
-#define DETACH_THREADS 128
 #define FILES_WANTED 8192
 #define POINTS_MAX 64 /* offsets of one link */
-
-/* Not in the headers of Debian 12: linux/bpf.h of 6.6. */
-#define TYPE_UPROBE_MULTI 48
-#define FLAG_UPROBE_MULTI_RETURN 1
 
 /* A program as it was loaded for one kind of site. */
 struct instance {
@@ -103,7 +99,7 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 		return (int)n;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	if (kind->uprobe && t->multi)
-		opts.expected_attach_type = TYPE_UPROBE_MULTI;
+		opts.expected_attach_type = UPROBE_LINK;
 	fd = bpf_prog_load(kind->type, name, "GPL", code, (size_t)n, &opts);
 	free(code);
 	if (fd >= 0)
@@ -111,45 +107,16 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 	return fd;
 }
 
-static int multi_link(int program, const char *path, const uint64_t *offsets, size_t n,
-		      bool is_return)
-{
-	/* union bpf_attr, link_create with uprobe_multi, as of Linux 6.6 */
-	struct {
-		uint32_t prog_fd, target_fd, attach_type, flags;
-		uint64_t path, offsets, ref_ctr_offsets, cookies;
-		uint32_t count, multi_flags, pid, pad;
-	} attr;
-	int fd;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_fd = (uint32_t)program;
-	attr.attach_type = TYPE_UPROBE_MULTI;
-	attr.path = (uint64_t)(uintptr_t)path;
-	attr.offsets = (uint64_t)(uintptr_t)offsets;
-	attr.count = (uint32_t)n;
-	attr.multi_flags = is_return ? FLAG_UPROBE_MULTI_RETURN : 0;
-	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	return fd < 0 ? -errno : fd;
-}
-
-/* Whether this kernel has uprobe links: tried on our own first instruction,
- * not concluded from a version. */
+/* Whether this kernel has uprobe links: tried, not concluded from a version. */
 static bool have_multi(void)
 {
-	struct bpf_insn nothing[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = TYPE_UPROBE_MULTI);
 	uint64_t no_such = ~0ULL >> 1;
-	int program = bpf_prog_load(BPF_PROG_TYPE_KPROBE, "s3slower_try", "GPL", nothing, 2, &opts);
-	int err;
+	int program = uprobe_nothing(), err;
 
 	if (program < 0)
 		return false;
 	/* A path that is no file is refused only by kernels that look at it. */
-	err = multi_link(program, "/dev/null", &no_such, 1, false);
+	err = uprobe_link(program, "/dev/null", &no_such, 1, false);
 	if (err >= 0)
 		close(err);
 	close(program);
@@ -294,41 +261,6 @@ fail:
 	return NULL;
 }
 
-/* What one thread closes of many descriptors: every step-th. */
-struct closing {
-	const int *fd;
-	size_t n, step;
-};
-
-static void *close_some(void *p)
-{
-	const struct closing *c = p;
-
-	for (size_t i = 0; i < c->n; i += c->step)
-		close(c->fd[i]);
-	return NULL;
-}
-
-/* Each detachment waits for a grace period of the kernel, a long time on a busy
- * machine: together they wait for the same one. */
-static void close_all(const int *fd, size_t n)
-{
-	size_t step = n < DETACH_THREADS ? n : DETACH_THREADS;
-	struct closing part[DETACH_THREADS];
-	pthread_t thread[DETACH_THREADS];
-	bool running[DETACH_THREADS];
-
-	for (size_t i = 0; i < step; i++) {
-		part[i] = (struct closing){fd + i, n - i, step};
-		running[i] = pthread_create(&thread[i], NULL, close_some, &part[i]) == 0;
-		if (!running[i])
-			close_some(&part[i]);
-	}
-	for (size_t i = 0; i < step; i++)
-		if (running[i])
-			pthread_join(thread[i], NULL);
-}
-
 static void detach_everything(struct tracer *t)
 {
 	size_t n = 0, max = 0;
@@ -349,7 +281,7 @@ static void detach_everything(struct tracer *t)
 		free(t->attachment[i]);
 		t->attachment[i] = NULL;
 	}
-	close_all(fd, n);
+	detach_all(fd, n);
 	free(fd);
 }
 
@@ -378,7 +310,7 @@ static int keep(struct tracer *t, const int *fd, size_t n)
 		i++;
 	a = i < ATTACHMENTS_MAX ? malloc(sizeof(*a) + n * sizeof(*fd)) : NULL;
 	if (!a) {
-		close_all(fd, n);
+		detach_all(fd, n);
 		return i < ATTACHMENTS_MAX ? -ENOMEM : -E2BIG;
 	}
 	a->n = n;
@@ -392,23 +324,6 @@ static int keep_one(struct tracer *t, int fd)
 	int handle = fd < 0 ? fd : keep(t, &fd, 1);
 
 	return handle < 0 ? handle : 0;
-}
-
-/* A number from a sysfs file ("9", or "config:0" for a bit). */
-static int sysfs_number(const char *path)
-{
-	char text[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (n <= 0)
-		return -EIO;
-	text[n] = '\0';
-	return atoi(strncmp(text, "config:", 7) == 0 ? text + 7 : text);
 }
 
 /* A perf event with a program on it, enabled. The descriptor or -errno. */
@@ -432,17 +347,10 @@ static int perf_attach(struct perf_event_attr *attr, int program)
 
 static int perf_uprobe(int program, const char *path, const struct probe_point *point)
 {
-	int type = sysfs_number("/sys/bus/event_source/devices/uprobe/type");
-	int bit = sysfs_number("/sys/bus/event_source/devices/uprobe/format/retprobe");
-	struct perf_event_attr attr = {0};
+	struct perf_event_attr attr;
+	int err = uprobe_attr(&attr, path, point->offset, point->is_return);
 
-	if (type < 0 || bit < 0)
-		return -EOPNOTSUPP;
-	attr.type = (uint32_t)type;
-	attr.config = point->is_return ? 1ULL << bit : 0;
-	attr.uprobe_path = (uint64_t)(uintptr_t)path;
-	attr.probe_offset = point->offset;
-	return perf_attach(&attr, program);
+	return err ? err : perf_attach(&attr, program);
 }
 
 static bool is_same_program(const struct probe_point *a, const struct probe_point *b)
@@ -469,7 +377,7 @@ static int attach_program(struct tracer *t, const char *path, const struct probe
 	for (size_t k = i; k < n && count < POINTS_MAX; k++)
 		if (is_same_program(&points[k], &points[i]))
 			offsets[count++] = points[k].offset;
-	*fd = multi_link(program, path, offsets, count, points[i].is_return);
+	*fd = uprobe_link(program, path, offsets, count, points[i].is_return);
 	return *fd < 0 ? *fd : 1;
 }
 
@@ -502,32 +410,18 @@ int tracer_attach_points(struct tracer *t, const char *path, const struct probe_
 	if (err >= 0)
 		err = keep(t, fd, done);
 	else if (fd)
-		close_all(fd, done);
+		detach_all(fd, done);
 	free(fd);
 	return err;
-}
-
-static void *detach_later(void *p)
-{
-	struct attachment *a = p;
-
-	close_all(a->fd, a->n);
-	free(a);
-	return NULL;
 }
 
 void tracer_detach(struct tracer *t, int handle)
 {
 	struct attachment *a = t->attachment[handle];
-	pthread_attr_t attr;
-	pthread_t thread;
 
 	t->attachment[handle] = NULL;
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attr, detach_later, a))
-		detach_later(a);
-	pthread_attr_destroy(&attr);
+	detach_later(a->fd, a->n);
+	free(a);
 }
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)

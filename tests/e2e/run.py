@@ -15,12 +15,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
-MODULES = ("cases", "program", "libraries", "golang", "addresses", "doctor", "clients", "targets",
-           "matrix")
+MODULES = ("cases", "program", "libraries", "golang", "discovery", "addresses", "doctor", "clients",
+           "targets", "matrix")
 
 # Not in a run without arguments: make e2e-matrix asks for them by name. The matrix has cells for
-# TLS libraries that the tracer does not know yet, and they fail; a minute is long.
-ON_REQUEST = ("matrix.", "golang.tracers_come_and_go_for_a_minute")
+# TLS libraries that the tracer does not know yet, and they fail; a minute is long, and so are
+# 1000 curls.
+ON_REQUEST = ("matrix.", "golang.tracers_come_and_go_for_a_minute", "discovery.a_thousand_curls")
 
 
 class TimedOut(BaseException):
