@@ -13,7 +13,8 @@ now this, now that: so the best fifth of each loop counts, and of the rounds the
   s3slower   ./s3slower --mode LIBRARY: the points with our programs, and a line for each request
 
 The numbers are microseconds of CPU a request, the best round. "ratio" is what s3slower
-adds divided by what the empty program adds. All raw numbers are printed.
+adds divided by what the empty program adds, "?" where that is lost in the noise. All raw numbers
+are printed.
 """
 import glob
 import mmap
@@ -29,6 +30,7 @@ from bench import CPUS, ROOT, S3SLOWER, Unmeasured, child, environment
 LAYER = ROOT / "build" / "lab" / "layer"
 ROUNDS = 3 if bench.QUICK else 9
 LOOP_S = 0.3 if bench.QUICK else 0.4
+NOISE_US = 0.5
 EXTENSION = glob.glob("/usr/lib/python3/dist-packages/_awscrt*.so")
 PYTHON = glob.glob("/usr/lib/*-linux-gnu/libpython3.*.so.1.0")
 LIBRARIES = {"openssl": "libssl.so", "gnutls": "libgnutls.so", "nss": "libssl3.so",
@@ -103,7 +105,7 @@ def measure(library, server):
         empty.append(with_empty(library, server))
         ours.append(with_ours(library, server))
     by_empty, by_ours = min(empty) - min(untraced), min(ours) - min(untraced)
-    ratio = f"{by_ours / by_empty:.2f}" if by_empty > 0 else "-"
+    ratio = f"{by_ours / by_empty:.2f}" if by_empty >= NOISE_US else "?"
     print(f"{library:8} {min(untraced):9.1f} {min(empty):8.1f} {min(ours):9.1f} {by_empty:12.1f} "
           f"{by_ours:14.1f} {ratio:>6}", flush=True)
     return [(name, " ".join(f"{x:.1f}" for x in numbers)) for name, numbers in
