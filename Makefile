@@ -105,7 +105,7 @@ fuzz-replay: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do $(B)/fuzz/$$t -runs=0 tests/fuzz/corpus/$$t || exit 1; done
 
 # Laboratory and real clients against the real tracer: as root.
-e2e: all lab $(B)/npm/.installed
+e2e: all lab matrix $(B)/npm/.installed
 	$(PYTHON) tests/e2e/run.py
 
 # Every client that can be installed, over HTTPS and HTTP; and what takes long.
@@ -114,7 +114,7 @@ e2e-matrix: deps all matrix
 		discovery.a_thousand_curls
 
 # Everything a change has to pass. Ends with the sum of all suites.
-check: deps all lint $(B)/unit $(B)/points/run lab $(addprefix $(B)/fuzz/,$(FUZZ))
+check: deps all lint $(B)/unit $(B)/points/run lab matrix $(addprefix $(B)/fuzz/,$(FUZZ))
 	tests/check.sh
 
 demo: deps all

@@ -115,7 +115,7 @@ static void add_user(struct diagnosis *d, uint32_t pid, size_t file)
 	d->n_users++;
 }
 
-static void describe_files(struct diagnosis *d, const struct discovery *discovery)
+static void describe_files(struct diagnosis *d, struct discovery *discovery)
 {
 	const struct probe_point *points[DIAGNOSIS_FILES_MAX] = {NULL};
 	struct decoder *decoder = decoder_new();
@@ -168,7 +168,7 @@ static void decide(struct diagnosis *d, int err)
 			 lacking->detail[0] ? lacking->detail : strerror(-lacking->error));
 }
 
-int doctor_examine(struct diagnosis *d, const struct discovery *discovery, const char *cache_dir)
+int doctor_examine(struct diagnosis *d, struct discovery *discovery, const char *cache_dir)
 {
 	struct survey survey = {.pid = d->pid, .content_max = EXAMINE_CONTENT};
 	int err, first;
@@ -190,7 +190,7 @@ int doctor_examine(struct diagnosis *d, const struct discovery *discovery, const
 	return 0;
 }
 
-int doctor_coverage(struct diagnosis *d, const struct discovery *discovery)
+int doctor_coverage(struct diagnosis *d, struct discovery *discovery)
 {
 	struct survey survey = {
 		.ports = s3_ports,
