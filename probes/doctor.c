@@ -60,12 +60,14 @@ static void find_path(const struct discovery *discovery, const struct discovery_
 	}
 }
 
-/* Where bytes pass: returns cost about as much as entries, and the end of a connection
- * is in nobody's way. */
+/* Where bytes pass: a return probe costs about as much as the entry it belongs to, Go's
+ * return instructions are probed themselves, and the end of a connection is in nobody's
+ * way. */
 static void describe_points(struct diagnosis *d, struct diagnosis_file *f, const char *path,
 			    const struct discovery_file *file, struct decoder *decoder)
 {
 	size_t used = 0, dear = 0, calls = 0;
+	bool dear_return = false;
 
 	f->n_points = file->n_points;
 	for (size_t i = 0; i < file->n_points; i++) {
@@ -75,6 +77,7 @@ static void describe_points(struct diagnosis *d, struct diagnosis_file *f, const
 		bool cheap = decoder && got > 0 && decode_emulated(decoder, code, (size_t)got);
 
 		f->n_emulated += cheap;
+		dear_return |= p->first && !p->is_return && !cheap;
 		if (!verb(p->program))
 			continue;
 		calls++;
@@ -88,7 +91,8 @@ static void describe_points(struct diagnosis *d, struct diagnosis_file *f, const
 	f->mixed = dear && dear < calls;
 	f->cost_us = -1;
 	if (calls && d->emulated_us >= 0 && d->stepped_us >= 0)
-		f->cost_us = 2 * (dear ? d->stepped_us : d->emulated_us);
+		f->cost_us = (dear ? d->stepped_us : d->emulated_us) +
+			     (dear || dear_return ? d->stepped_us : d->emulated_us);
 }
 
 /* "openssl", or "openssl, gnutls" of a program that has both. */
