@@ -34,17 +34,14 @@
 #include "parsers/inflight.h"
 #include "parsers/request.h"
 #include "parsers/settings.h"
-#include "probes/cache.h"
 #include "probes/command.h"
-#include "probes/compile.h"
 #include "probes/connection.h"
 #include "probes/discovery.h"
 #include "probes/doctor.h"
 #include "probes/headers.h"
 #include "probes/identity.h"
-#include "probes/processes.h"
+#include "probes/program.h"
 #include "probes/selftest.h"
-#include "probes/tracefs.h"
 #include "probes/tracer.h"
 
 #define TICK_MS 50	  /* how often the buffers are drained when nobody wakes us */
@@ -597,121 +594,19 @@ static int loop(struct run *run, int signals, struct command *command)
 
 /* --- life cycle ------------------------------------------------------------ */
 
-struct program {
-	struct filter_flags filter;
-	char own[8][64];
-	const char *flags[COMPILE_FLAGS_MAX];
-	size_t n;
-	struct tracefs_event fork_event; /* where children are followed only */
-	struct object object;
-};
-
-static void flag(struct program *p, const char *text)
+/* Returns 1 when it failed, and was said why. */
+static int discover(struct run *run)
 {
-	if (p->n < COMPILE_FLAGS_MAX)
-		p->flags[p->n++] = text;
-}
+	char message[512];
+	bool deaf;
 
-static int specialise(struct program *p, const struct settings *settings, char *message,
-		      size_t size)
-{
-	int err = filter_macros(settings, &p->filter);
-
-	if (err) {
-		snprintf(message, size, "too many values for one filter; list fewer");
-		return err;
-	}
-	for (size_t i = 0; i < p->filter.n; i++)
-		flag(p, p->filter.flag[i]);
-	flag(p, "-Werror=implicit-function-declaration");
-	/* libbcc optimises for itself; clang before it, and debug information, would
-	 * only double the time until tracing begins. */
-	flag(p, "-g0");
-	flag(p, "-Xclang");
-	flag(p, "-disable-llvm-passes");
-	snprintf(p->own[0], sizeof(p->own[0]), "-DMAX_EXCHANGES=%llu",
-		 (unsigned long long)settings->max_connections);
-	flag(p, p->own[0]);
-	if (settings->modes & MODE_HTTP)
-		flag(p, "-DWITH_SOCKET");
-	if (settings->modes & MODE_TLS)
-		flag(p, "-DWITH_TLS");
-	if (settings_extras(settings) & EXTRA_PROCESS)
-		flag(p, "-DTELL_EXECS");
-	if (settings->command || settings->follow) {
-		err = tracefs_event("sched/sched_process_fork", "child_pid", &p->fork_event);
-		if (err) {
-			snprintf(message, size,
-				 "following children needs tracefs, which this kernel does not "
-				 "offer; trace with -p alone instead");
-			return err;
-		}
-		snprintf(p->own[1], sizeof(p->own[1]), "-DFORK_CHILD_OFFSET=%d",
-			 p->fork_event.field_offset);
-		flag(p, "-DTREE");
-		flag(p, p->own[1]);
-		if (settings->follow && settings->process.n)
-			flag(p, "-DFOLLOW");
-	}
-	return 0;
-}
-
-static int build(struct program *p, const struct settings *settings, char *message, size_t size)
-{
-	int err = specialise(p, settings, message, size);
-	struct cache cache;
-
-	if (err)
-		return err;
-	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n);
-	err = cache_load(&cache, &p->object);
-	if (err) {
-		err = compile(embedded_text, p->flags, p->n, &p->object, message, size);
-		if (!err)
-			cache_store(&cache, &p->object);
-	}
-	cache_close(&cache);
-	return err;
-}
-
-/* Finds what is to be probed, and attaches to it if there is a tracer. */
-static int discover(struct run *run, char *message, size_t size)
-{
-	const struct settings *s = &run->settings;
-	unsigned wanted = 0;
-	int err;
-
-	for (unsigned i = 0; probe_libraries[i].name; i++)
-		if (s->modes & settings_mode(probe_libraries[i].name))
-			wanted |= 1U << i;
-	run->discovery = discovery_new(run->tracer, wanted, s->detach_after_s);
-	if (!run->discovery) {
-		snprintf(message, size, "out of memory");
-		return -ENOMEM;
-	}
-	/* Listening first: nothing that is mapped after the scan is missed. */
-	if (run->tracer && wanted && discovery_listen(run->discovery))
+	run->discovery =
+		program_discover(&run->settings, run->tracer, &deaf, message, sizeof(message));
+	if (!run->discovery)
+		return fail(message);
+	if (deaf)
 		fprintf(stderr, "s3slower: libraries that are first used from now on are not seen: "
 				"the kernel does not tell what is mapped\n");
-	for (size_t i = 0; i < s->library.n; i++) {
-		const char *item = s->library.item[i], *path = strchr(item, ':') + 1;
-		const struct probe_library *l = probe_libraries;
-
-		while (l->name && (strncmp(l->name, item, strlen(l->name)) != 0 ||
-				   item[strlen(l->name)] != ':'))
-			l++;
-		err = l->name ? discovery_add(run->discovery, l, path) : -ENOENT;
-		if (err) {
-			snprintf(message, size, "cannot probe %.400s: %s", path,
-				 err == -ENOENT	   ? "it has none of the functions of that library"
-				 : err == -ENOEXEC ? "it is no program or library of this machine"
-						   : strerror(-err));
-			return err;
-		}
-	}
-	discovery_scan(run->discovery);
-	if (s->command)
-		discovery_see_program(run->discovery, s->command[0]);
 	return 0;
 }
 
@@ -739,11 +634,10 @@ static void tell_coverage(struct run *run)
 static int print_program(struct run *run, const struct program *p)
 {
 	struct discovery_file f;
-	char message[512];
 	size_t at = 0;
 
-	if (discover(run, message, sizeof(message)))
-		return fail(message);
+	if (discover(run))
+		return 1;
 	for (size_t i = 0; i < p->n; i++)
 		printf("// %s\n", p->flags[i]);
 	while (discovery_next_file(run->discovery, &at, &f))
@@ -753,88 +647,6 @@ static int print_program(struct run *run, const struct program *p)
 			       f.point[k].first ? "return" : "entry");
 	fputs(embedded_text, stdout);
 	return fflush(stdout) ? 1 : 0;
-}
-
-/* --- which processes ------------------------------------------------------- */
-
-/* Whether -p names this process, by number or by name. */
-static bool is_listed(void *ctx, uint32_t pid, const char *comm)
-{
-	const struct settings_list *list = ctx;
-
-	for (size_t i = 0; i < list->n; i++)
-		if (setting_is_pid(list->item[i]) ? strtoul(list->item[i], NULL, 10) == pid
-						  : strncmp(list->item[i], comm, 15) == 0)
-			return true;
-	return false;
-}
-
-static void follow_one(void *ctx, uint32_t pid)
-{
-	tracer_follow(ctx, pid);
-}
-
-/* Those that are there already; the kernel adds those that they fork. */
-static void follow_children(struct run *run)
-{
-	/* Twice: a child may fork before it is known to be one. */
-	for (int i = 0; i < 2; i++)
-		processes_tree(is_listed, &run->settings.process, follow_one, run->tracer);
-}
-
-/* "attach" is to what is there. */
-static int check_attached(const struct settings *settings, char *message, size_t size)
-{
-	for (size_t i = 0; settings->attach && i < settings->process.n; i++) {
-		const char *item = settings->process.item[i];
-
-		if (setting_is_pid(item) && kill((pid_t)strtoul(item, NULL, 10), 0) &&
-		    errno == ESRCH) {
-			snprintf(message, size, "there is no process %s to attach to", item);
-			return -ESRCH;
-		}
-	}
-	return 0;
-}
-
-static const struct attachment {
-	const char *program, *tracepoint;
-	unsigned modes;
-	bool optional; /* without it something stays unknown */
-} attachments[] = {
-	{"on_process_exit", "sched_process_exit", MODE_AUTO, false},
-	{"on_process_exec", "sched_process_exec", MODE_AUTO, false},
-	{"on_sys_exit", "sys_exit", MODE_HTTP, false},
-	{"on_sys_enter", "sys_enter", MODE_HTTP, false},
-	{"on_socket_state", "inet_sock_set_state", MODE_HTTP, true},
-};
-
-static int attach(struct run *run, const struct program *p, char *message, size_t size)
-{
-	int err;
-
-	if (run->settings.command || run->settings.follow) {
-		err = tracer_attach_tracepoint(run->tracer, "on_process_fork", p->fork_event.id);
-		if (err) {
-			snprintf(message, size, "cannot follow children: %s", strerror(-err));
-			return err;
-		}
-	}
-	for (size_t i = 0; i < sizeof(attachments) / sizeof(attachments[0]); i++) {
-		const struct attachment *a = &attachments[i];
-
-		if (!(run->settings.modes & a->modes))
-			continue;
-		err = tracer_attach_raw(run->tracer, a->program, a->tracepoint);
-		if (err && !a->optional) {
-			snprintf(message, size, "cannot attach to the tracepoint %s: %s",
-				 a->tracepoint, strerror(-err));
-			return err;
-		}
-	}
-	if (run->settings.follow)
-		follow_children(run);
-	return discover(run, message, size);
 }
 
 static int open_output(struct run *run, char *message, size_t size)
@@ -882,8 +694,10 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 				  sizeof(message));
 	if (!run->tracer)
 		return fail(message);
-	if (attach(run, p, message, sizeof(message)))
+	if (program_attach(p, &run->settings, run->tracer, message, sizeof(message)))
 		return fail(message);
+	if (discover(run))
+		return 1;
 	identity_begin(run->identity, now_ns(CLOCK_MONOTONIC));
 	if (open_output(run, message, sizeof(message)))
 		return fail(message);
@@ -926,7 +740,6 @@ static int examine(struct run *run)
 {
 	static struct diagnosis diagnosis;
 	const struct settings *s = &run->settings;
-	char message[512];
 	int err;
 
 	if (s->process.n)
@@ -935,8 +748,8 @@ static int examine(struct run *run)
 		fail("doctor looks at one process: give its id, as in --pid 4711");
 		return 2;
 	}
-	if (discover(run, message, sizeof(message)))
-		return fail(message);
+	if (discover(run))
+		return 1;
 	err = doctor_examine(&diagnosis, run->discovery, s->cache);
 	discovery_free(run->discovery);
 	if (err)
@@ -982,11 +795,11 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;
 	}
-	if (check_attached(&run.settings, message, sizeof(message)))
+	if (program_check_attached(&run.settings, message, sizeof(message)))
 		return fail(message);
 	if (prepare(&run))
 		return fail("out of memory");
-	if (build(&program, &run.settings, message, sizeof(message)))
+	if (program_build(&program, &run.settings, message, sizeof(message)))
 		return fail(message);
 	if (run.settings.ebpf)
 		return print_program(&run, &program);
