@@ -1,5 +1,5 @@
 # The benchmark. Included by the Makefile. `sudo make bench`; BENCH_QUICK=1 takes a minute.
-# The second server carries its own libssl: nothing that probes the system's sees it, as if it
+# The second server carries its own libssl, without symbols: nobody can probe it, as if it
 # stood on another machine.
 BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander empty)
 
@@ -18,6 +18,6 @@ $(B)/bench/%: tests/bench/%.c config.mk
 $(B)/bench/server-static: tests/bench/server.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) \
-		-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl
+		-s -Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl
 
 .PHONY: bench bench-libraries

@@ -22,8 +22,9 @@ not be measured at all.
 All tracers watch the whole machine. The server carries its own libssl (server-static) and so is not
 probed, like one on another machine; with "server probed" it uses the system's, and pays as well.
 
-  s3slower            ./s3slower -o /dev/null: TLS and system calls, a line of text a request
-  s3slower openssl    the same with --mode openssl: TLS only
+  s3slower            ./s3slower -o /dev/null: all TLS libraries and all system calls, a line of
+                      text a request
+  s3slower openssl    the same with --mode openssl: what the peers do, and so what is judged
   s3slower json       ./s3slower --json -o /dev/null: 31 fields a request
   bpftrace            uprobes on SSL_write and SSL_read, one line a request: pid, comm, latency.
                       It parses nothing: less work than ours
@@ -688,9 +689,10 @@ def judge(results, every, whole, cold, warm, rest, calls):
         return median(ratios(each(column, key), best)) if peers else None
 
     for column in modes:
-        shown = median(results[column.name]["shown %"])
+        like = column.name == "s3slower openssl"  # for like: the peers see TLS only
+        shown = whole.get((column.name, 1))
         but = "" if shown is None or shown > 99.9 else ", lossy"
-        for key, what, judged in (("one", "1 KiB, 1 connection", True),
+        for key, what, judged in (("one", "1 KiB, 1 connection", like),
                                   ("many", f"1 KiB, {connections(MANY)}", False),
                                   ("both", "1 KiB, server probed", False),
                                   ("large", "1 MiB, 1 connection", False)):
@@ -698,7 +700,7 @@ def judge(results, every, whole, cold, warm, rest, calls):
                          ".2f", 2 if judged else None, but=but)
             verdicts.add(f"{column.name}: kept of untraced, {what}", kept(column, key), ".3f",
                          0.8 if judged else None, but=but)
-            if judged:
+            if key == "one":
                 verdicts.add(f"{column.name}: the same, best round of best round",
                              of_best(results[column.name][key], results["untraced"][key]), ".3f")
     for column in modes:
