@@ -71,17 +71,23 @@ static __always_inline void bytes_plain(struct bytes *b, u64 address, u64 n)
 
 /* The pieces of an iovec, as far as the call took or filled them: n bytes, behind
  * the first `from`. */
-static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 pieces, u64 n, u64 from)
+struct vector {
+	struct stage *stage;
+	u64 iov, pieces, n, from;
+};
+
+static __always_inline void gather(const struct vector *v)
 {
+	struct stage *stage = v->stage;
 	struct bytes *b = &stage->b;
-	u64 vec[2], at, take;
+	u64 vec[2], at, take, iov = v->iov, pieces = v->pieces, n = v->n;
 
 	b->at = (u64)stage->bytes;
 	b->n = n;
 	b->last = b->last_n = 0;
 	b->staged = 1;
 	stage->left = n;
-	stage->from = from;
+	stage->from = v->from;
 	stage->filled = 0;
 	LOOP
 	for (u32 i = 0; i < IOV_PIECES; i++) {
@@ -121,6 +127,19 @@ static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 piece
 		b->last_n = n;
 		b->staged = STAGED_WHOLE;
 	}
+}
+
+#ifdef HOST_BUILD
+#define call_gather gather
+#else
+static int (*call_gather)(const struct vector *v) = (void *)LINKED_GATHER;
+#endif
+
+static __always_inline void bytes_gather(struct stage *stage, u64 iov, u64 pieces, u64 n, u64 from)
+{
+	struct vector v = {stage, iov, pieces, n, from};
+
+	call_gather(&v);
 }
 
 /* size bytes from offset on. The caller knows that they are there. */

@@ -33,6 +33,22 @@ struct go_call {
 /* The least recently used goes: a goroutine may end within a call. */
 BPF_TABLE("lru_hash", struct go_call_key, struct go_call, go_calls, MAX_THREADS);
 
+/* An argument: by its register's index, or on the stack. */
+static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
+{
+	u64 value = 0;
+
+	if (SITE_IS_STACK(slot)) {
+		u64 at = PT_REGS_SP(ctx) + SITE_STACK_WORD(slot) * sizeof(u64);
+
+		if (read_user(&value, sizeof(value), (void *)at))
+			count(COUNT_FAULT);
+		return value;
+	}
+	read_kernel(&value, sizeof(value), (void *)((u64)ctx + slot * sizeof(u64)));
+	return value;
+}
+
 static __always_inline void go_key(struct pt_regs *ctx, u64 site, u32 what, struct go_call_key *key)
 {
 	key->by = SITE_TELLS(site) == TELLS_GO_STACK ? argument(ctx, SITE_CONN(site))
@@ -62,9 +78,10 @@ static __always_inline void go_writes(struct pt_regs *ctx, u64 site, const struc
 		exchange_send(ctx, &key, &b, call->entered, -1, 0);
 }
 
-static __always_inline int go_enter(struct pt_regs *ctx, u32 direction)
+int go_enter(struct pt_regs *ctx)
 {
 	u64 site = this_site();
+	u32 direction = SITE_SENDS(site) ? TLS_SEND : TLS_RECEIVE;
 	struct go_call_key key = {};
 	struct go_call call = {};
 
@@ -107,9 +124,10 @@ static __always_inline void go_written(struct pt_regs *ctx, struct exchange_key 
 	}
 }
 
-static __always_inline int go_return(struct pt_regs *ctx, u32 direction)
+int go_return(struct pt_regs *ctx)
 {
 	u64 site = this_site(), error;
+	u32 direction = SITE_SENDS(site) ? TLS_SEND : TLS_RECEIVE;
 	struct go_call_key at = {};
 	struct exchange_key key = {};
 	struct go_call call = {}, *c;
@@ -152,24 +170,17 @@ static __always_inline int go_return(struct pt_regs *ctx, u32 direction)
 	return 0;
 }
 
-int go_send_enter(struct pt_regs *ctx)
+/* (*Conn).Close */
+int go_end(struct pt_regs *ctx)
 {
-	return go_enter(ctx, TLS_SEND);
-}
+	u64 site = this_site();
+	struct exchange_key key = {};
 
-int go_send_return(struct pt_regs *ctx)
-{
-	return go_return(ctx, TLS_SEND);
-}
-
-int go_receive_enter(struct pt_regs *ctx)
-{
-	return go_enter(ctx, TLS_RECEIVE);
-}
-
-int go_receive_return(struct pt_regs *ctx)
-{
-	return go_return(ctx, TLS_RECEIVE);
+	key.conn = argument(ctx, SITE_CONN(site));
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.layer = SITE_LAYER(site);
+	exchange_end(ctx, &key);
+	return 0;
 }
 
 #endif

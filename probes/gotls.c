@@ -28,7 +28,7 @@ static const struct {
 } programs[FUNCTIONS] = {
 	[READ] = {"go_receive_enter", "go_receive_return"},
 	[WRITE] = {"go_send_enter", "go_send_return"},
-	[CLOSE] = {"tls_end", NULL},
+	[CLOSE] = {"go_end", NULL},
 };
 
 static uint64_t site(const struct probe_library *library, bool registers, bool keeps)

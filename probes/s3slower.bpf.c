@@ -30,6 +30,12 @@ int linked_close(void *moved)
 	return 0;
 }
 
+int linked_gather(void *vector)
+{
+	gather(vector);
+	return 0;
+}
+
 /* A TLS call under way. "send" and "receive" can nest in one another (Node.js). */
 struct tls_call {
 	u64 conn; /* 0: none */
@@ -144,59 +150,59 @@ static __always_inline u64 this_site(void)
 	return site;
 }
 
-/* An argument by its register's index. The site is a constant to the verifier:
- * of all this it keeps the one way that is needed. */
-static __always_inline u64 argument(struct pt_regs *ctx, u32 slot)
+/* The arguments of the C calling convention. */
+struct arguments {
+	u64 arg[5];
+};
+
+static __always_inline void arguments_read(struct arguments *a, struct pt_regs *ctx)
 {
-	u64 arg[5] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx),
-		      PT_REGS_PARM4(ctx), PT_REGS_PARM5(ctx)};
-	u64 value = 0;
-
+	a->arg[0] = PT_REGS_PARM1(ctx);
+	a->arg[1] = PT_REGS_PARM2(ctx);
+	a->arg[2] = PT_REGS_PARM3(ctx);
+	a->arg[3] = PT_REGS_PARM4(ctx);
+	a->arg[4] = PT_REGS_PARM5(ctx);
 	/* Or the compiler works out an address first: the verifier wants it constant. */
-	KEEP(arg[0]);
-	KEEP(arg[1]);
-	KEEP(arg[2]);
-	KEEP(arg[3]);
-	KEEP(arg[4]);
-	if (slot == SITE_ARG1)
-		return arg[0];
-	if (slot == SITE_ARG2)
-		return arg[1];
-	if (slot == SITE_ARG3)
-		return arg[2];
-	if (slot == SITE_ARG4)
-		return arg[3];
-	if (slot == SITE_ARG5)
-		return arg[4];
-	if (SITE_IS_STACK(slot)) {
-		u64 at = PT_REGS_SP(ctx) + SITE_STACK_WORD(slot) * sizeof(u64);
+	KEEP(a->arg[0]);
+	KEEP(a->arg[1]);
+	KEEP(a->arg[2]);
+	KEEP(a->arg[3]);
+	KEEP(a->arg[4]);
+}
 
-		if (read_user(&value, sizeof(value), (void *)at))
-			count(COUNT_FAULT);
-		return value;
-	}
-	read_kernel(&value, sizeof(value), (void *)((u64)ctx + slot * sizeof(u64)));
-	return value;
+/* One of them by its register's index. The site is a constant to the verifier: of
+ * all this it keeps the one way that is needed. */
+static __always_inline u64 pick(const struct arguments *a, u32 slot)
+{
+	return slot == SITE_ARG1   ? a->arg[0]
+	       : slot == SITE_ARG2 ? a->arg[1]
+	       : slot == SITE_ARG3 ? a->arg[2]
+	       : slot == SITE_ARG4 ? a->arg[3]
+				   : a->arg[4];
 }
 
 /* Whether the call is about the program's data at all. */
-static __always_inline int takes_data(struct pt_regs *ctx, u64 site)
+static __always_inline int takes_data(u64 site, u64 extra)
 {
 	if (SITE_TAKES(site) == TAKES_FLAGS)
-		return !(argument(ctx, SITE_EXTRA(site)) & MSG_PEEK_FLAG);
+		return !(extra & MSG_PEEK_FLAG);
 	if (SITE_TAKES(site) == TAKES_TYPE)
-		return (u8)argument(ctx, SITE_EXTRA(site)) == TYPE_DATA;
+		return (u8)extra == TYPE_DATA;
 	return 1;
 }
 
-static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
+int tls_enter(struct pt_regs *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid(), sp = PT_REGS_SP(ctx), site = this_site();
+	u32 direction = SITE_SENDS(site) ? TLS_SEND : TLS_RECEIVE;
 	struct exchange_key key = {};
+	struct arguments a;
+	u64 extra;
 	struct tls_call *c;
 	struct thread *t;
 
-	key.conn = argument(ctx, SITE_CONN(site));
+	arguments_read(&a, ctx);
+	key.conn = pick(&a, SITE_CONN(site));
 	key.tgid = id >> 32;
 	key.layer = SITE_LAYER(site);
 	/* A thread of another name may read the answer to a request that is wanted. */
@@ -211,14 +217,15 @@ static __always_inline int tls_enter(struct pt_regs *ctx, u32 direction)
 		return 0;
 	}
 	c->conn = 0;
-	if (!takes_data(ctx, site))
+	extra = pick(&a, SITE_EXTRA(site));
+	if (!takes_data(site, extra))
 		return 0;
 	c->conn = key.conn;
 	c->layer = key.layer;
 	c->tells = SITE_TELLS(site);
-	c->buf = argument(ctx, SITE_BUF(site));
-	c->out = argument(ctx, SITE_OUT(site));
-	c->from = SITE_TAKES(site) == TAKES_VECTOR_FROM ? argument(ctx, SITE_EXTRA(site)) : 0;
+	c->buf = pick(&a, SITE_BUF(site));
+	c->out = pick(&a, SITE_OUT(site));
+	c->from = SITE_TAKES(site) == TAKES_VECTOR_FROM ? extra : 0;
 	c->entered = bpf_ktime_get_ns();
 	c->sp = sp;
 	c->moved = 0;
@@ -289,10 +296,11 @@ static __always_inline s32 tls_descriptor(const struct tls_call *c, s64 n)
 	return n > 0 && c->fd >= 0 && c->moved >= (u64)n ? c->fd : FD_NONE;
 }
 
-static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
+int tls_return(struct pt_regs *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid(), site = this_site();
 	u32 tid = id, tells = SITE_TELLS(site);
+	u32 direction = SITE_SENDS(site) ? TLS_SEND : TLS_RECEIVE;
 	struct thread *t = threads.lookup(&tid);
 	struct exchange_key key = {};
 	struct bytes plain = {}, *b;
@@ -345,33 +353,15 @@ static __always_inline int tls_return(struct pt_regs *ctx, u32 direction)
 	return 0;
 }
 
-int tls_send_enter(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_SEND);
-}
-
-int tls_send_return(struct pt_regs *ctx)
-{
-	return tls_return(ctx, TLS_SEND);
-}
-
-int tls_receive_enter(struct pt_regs *ctx)
-{
-	return tls_enter(ctx, TLS_RECEIVE);
-}
-
-int tls_receive_return(struct pt_regs *ctx)
-{
-	return tls_return(ctx, TLS_RECEIVE);
-}
-
 /* The object is freed, shut down or used for another connection. */
 int tls_end(struct pt_regs *ctx)
 {
 	u64 site = this_site();
 	struct exchange_key key = {};
+	struct arguments a;
 
-	key.conn = argument(ctx, SITE_CONN(site));
+	arguments_read(&a, ctx);
+	key.conn = pick(&a, SITE_CONN(site));
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
 	key.layer = SITE_LAYER(site);
 	exchange_end(ctx, &key);

@@ -27,6 +27,9 @@
 #define SITE_OUT(site) ((__u32)((site) >> 32 & 0xff))
 #define SITE_TAKES(site) ((__u32)((site) >> 40 & 0xff))
 #define SITE_EXTRA(site) ((__u32)((site) >> 48 & 0xff))
+/* Set by the tracer for the programs that watch sends: see tracer.c. */
+#define SITE_SEND (1ULL << 56)
+#define SITE_SENDS(site) ((site)&SITE_SEND)
 
 /* As much of it as a program at the function's return asks for; the call's entry
  * notes the rest, and one program serves nearly all functions. */

@@ -16,6 +16,7 @@
 
 #include "detach.h"
 #include "link.h"
+#include "site.h"
 #include "uprobe.h"
 
 #define ATTACHMENTS_MAX 1024
@@ -74,11 +75,34 @@ static const struct program_kind *kind_of(const char *name)
 	return NULL;
 }
 
+/* Programs that differ only in which way bytes go are one text; what they do not
+ * need of it, the verifier drops. */
+static const struct way {
+	const char *program, *text;
+	uint64_t site;
+} ways[] = {
+	{"tls_send_enter", "tls_enter", SITE_SEND}, {"tls_send_return", "tls_return", SITE_SEND},
+	{"tls_receive_enter", "tls_enter", 0},	    {"tls_receive_return", "tls_return", 0},
+	{"go_send_enter", "go_enter", SITE_SEND},   {"go_send_return", "go_return", SITE_SEND},
+	{"go_receive_enter", "go_enter", 0},	    {"go_receive_return", "go_return", 0},
+};
+
+static const char *text_of(const char *program, uint64_t *site)
+{
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (strcmp(ways[i].program, program) != 0)
+			continue;
+		*site |= ways[i].site;
+		return ways[i].text;
+	}
+	return program;
+}
+
 /* The program's descriptor, loaded at its first use for such a site; or -errno. */
 static int program_fd(struct tracer *t, const char *name, uint64_t site)
 {
 	const struct program_kind *kind = kind_of(name);
-	int i = object_find_program(t->object, name);
+	int i = object_find_program(t->object, text_of(name, &site));
 	struct bpf_insn *code;
 	long n;
 	int fd;

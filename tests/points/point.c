@@ -250,7 +250,7 @@ static void go_program(void)
 	CU_ASSERT_PTR_NULL(refused);
 	CU_ASSERT_EQUAL(count("go_send_enter"), 1);
 	CU_ASSERT_EQUAL(count("go_receive_enter"), 1);
-	CU_ASSERT_EQUAL(count("tls_end"), 1);
+	CU_ASSERT_EQUAL(count("go_end"), 1);
 	CU_ASSERT_TRUE(count("go_send_return") > 1 && count("go_receive_return") > 1);
 	for (int i = 0; i < n_points; i++) {
 		CU_ASSERT_FALSE(point[i].is_return);
