@@ -271,6 +271,20 @@ static struct slice split_target(const struct http1_request *request, struct s3_
 	return host;
 }
 
+/* The answer of an Object Lambda function: its route, a header, is a label of
+ * the host as well, wherever that is. */
+static bool is_route(const struct http1_request *request, struct s3_request *out)
+{
+	struct slice route = http1_header(&request->headers, SLICE("x-amz-request-route"));
+
+	if (!route.p || !slice_is(out->path, SLICE("/WriteGetObjectResponse")))
+		return false;
+	if (route.n && route.n < out->endpoint.n && out->endpoint.p[route.n] == '.' &&
+	    slice_is_nocase(route, (struct slice){out->endpoint.p, route.n}))
+		out->endpoint = slice_from(out->endpoint, route.n + 1);
+	return true;
+}
+
 /* Finds bucket and key. Without a Host - it may be in a part of the head that
  * was not read - nobody knows whether the path begins with the bucket; HTTP/1.0
  * has none, and then it does. */
@@ -282,8 +296,7 @@ static enum s3_level address(const struct http1_request *request, const struct s
 	if (request->minor < 0 || (!host->name.n && request->minor != 0) ||
 	    host->kind == S3_HOST_CONTROL || (out->path.n && out->path.p[0] != '/'))
 		return S3_UNKNOWN;
-	if (slice_is(out->path, SLICE("/WriteGetObjectResponse")) &&
-	    http1_header(&request->headers, SLICE("x-amz-request-route")).p)
+	if (is_route(request, out))
 		return S3_ROUTE;
 
 	out->bucket = host->bucket;
