@@ -4,7 +4,7 @@
 
 Each operation is called with the least its model wants, in each of the ways below, and caught
 when it is signed and ready to be sent: nothing goes out. What the parsers say of the head has to be
-what the call was: the operation's name, bucket, key, the host less the bucket. What botocore itself
+what the call was: the operation's name, bucket, key, the host less the bucket, the region. What botocore itself
 refuses to send some way is listed with the way, so that nothing is left out unnoticed.
 
     botocore_requests.py build/api/operations
@@ -36,6 +36,9 @@ REPLACED = {
     "GetBucketNotification": "GetBucketNotificationConfiguration",
     "PutBucketNotification": "PutBucketNotificationConfiguration",
 }
+
+# An endpoint of one's own is the same for both; only a signature of version 4 names the service.
+NAMELESS = {"ListDirectoryBuckets": "ListBuckets"}
 
 # What every call needs, by the member's name, where the type alone would not do.
 VALUES = {
@@ -113,7 +116,7 @@ EXPRESS = Way("S3 Express", {}, "us-east-1",
               {"disable_s3_express_session_auth": True}, "name--use1-az4--x-s3",
               "name--use1-az4--x-s3")
 
-Call = collections.namedtuple("Call", "way head operation bucket key endpoint")
+Call = collections.namedtuple("Call", "way head operation bucket key endpoint region")
 
 
 def value(shape, name=""):
@@ -156,6 +159,17 @@ def client(session, way):
         config=Config(s3=s3, retries={"max_attempts": 0}, parameter_validation=True, **settings))
 
 
+def said(way, host):
+    """Whether the request says its region: in the host, or where the signature is for one."""
+    scoped = str(way.more.get("signature_version", "s3v4")).startswith("s3v4")
+    return way.region in host or scoped
+
+
+def called(way, name):
+    own = "endpoint_url" in way.more and way.more.get("signature_version") in ("s3", "s3-query")
+    return REPLACED.get(name) or (own and NAMELESS.get(name)) or name
+
+
 def calls(session, way, refused):
     made, caught = client(session, way), []
 
@@ -189,8 +203,9 @@ def calls(session, way, refused):
         text, host = head(caught[0])
         bucket = way.named if "Bucket" in members else "-"
         prefix = (ROUTE if "RequestRoute" in members else bucket) + "."
-        yield Call(way, text, REPLACED.get(name, name), bucket, KEY if "Key" in members else "-",
-                   host[len(prefix):] if host.startswith(prefix) else host)
+        yield Call(way, text, called(way, name), bucket, KEY if "Key" in members else "-",
+                   host[len(prefix):] if host.startswith(prefix) else host,
+                   way.region if said(way, host) else "-")
 
 
 def environment():
@@ -208,11 +223,11 @@ def main(driver):
     for way in WAYS + ([EXPRESS] if "CreateSession" in names else []):
         made.extend(calls(session, way, refused))
     heads = b"".join(b"%d\n%s" % (len(call.head), call.head) for call in made)
-    said = subprocess.run([driver, *PATTERNS], input=heads, stdout=subprocess.PIPE, check=True)
-    said = said.stdout.decode().splitlines()
+    answer = subprocess.run([driver, *PATTERNS], input=heads, stdout=subprocess.PIPE, check=True)
+    lines = answer.stdout.decode().splitlines()
 
-    failed = len(said) != len(made)
-    for call, line in zip(made, said):
+    failed = len(lines) != len(made)
+    for call, line in zip(made, lines):
         wanted = "\t".join(call[2:])
         if line != wanted:
             failed += 1

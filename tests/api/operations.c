@@ -2,8 +2,8 @@
 /*
  * What the parsers make of request heads: the other half of botocore_requests.py.
  * Reads heads from standard input, each "LENGTH\n" and so many bytes, and prints
- * a line for each: operation, bucket, key and endpoint, with tabs between them,
- * "-" for what is not known. Arguments are patterns as --endpoint takes them.
+ * a line for each: operation, bucket, key, endpoint and region, with tabs between
+ * them, "-" for what is not known. Arguments are patterns as --endpoint takes them.
  */
 #include <stdio.h>
 
@@ -37,7 +37,8 @@ int main(int argc, char **argv)
 		put(s3.is_s3 ? s3.operation : "not S3", '\t');
 		put(text_decoded(&arena, s3.bucket), '\t');
 		put(text_decoded(&arena, s3.key), '\t');
-		put(text_clean(&arena, s3.endpoint), '\n');
+		put(text_clean(&arena, s3.endpoint), '\t');
+		put(text_decoded(&arena, s3.region), '\n');
 	}
 	return 0;
 }
