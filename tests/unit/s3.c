@@ -639,6 +639,7 @@ static void every_beginning_of_a_head_is_consistent(void)
 		CU_ASSERT(!r.operation || same(text(r.operation), "UploadPartCopy"));
 		CU_ASSERT(!r.bucket.p || same(r.bucket, "bucket"));
 		CU_ASSERT(!r.key.p || same(r.key, "a/key"));
+		CU_ASSERT(!r.region.p || same(r.region, "us-east-1"));
 		CU_ASSERT_EQUAL(r.is_s3, n >= in.n - strlen(V4 COPY "\r\n"));
 	}
 }
