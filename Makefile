@@ -114,7 +114,7 @@ e2e-matrix: deps all matrix
 		discovery.a_thousand_curls
 
 # Everything a change has to pass. Ends with the sum of all suites.
-check: deps all lint $(B)/unit $(B)/points/run lab matrix $(addprefix $(B)/fuzz/,$(FUZZ))
+check: deps all lint $(B)/unit $(B)/points/run $(B)/api/operations lab matrix $(addprefix $(B)/fuzz/,$(FUZZ))
 	tests/check.sh
 
 demo: deps all
@@ -138,6 +138,7 @@ uninstall:
 		$(DESTDIR)$(MANDIR)/man5/s3slower-json.5
 	[ -n "$(DESTDIR)" ] || rm -rf /var/cache/s3slower
 
+include tests/api/api.mk
 include tests/lab/lab.mk
 include tests/e2e/matrix/matrix.mk
 -include tests/bench/bench.mk

@@ -241,11 +241,13 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 	struct text_arena arena = {r->text, sizeof(r->text), 0, false};
 	const struct http1_response *response = a->head.status ? &a->head : NULL;
 	size_t comm = strnlen((const char *)e->comm, sizeof(e->comm));
+	struct slice version;
 	struct s3_request s3;
 
 	s3_classify(&asked->head, response, &context->endpoints, &s3);
 	r->is_s3 = s3.is_s3;
 	r->operation = s3.is_s3 ? s3.operation : NULL;
+	r->log_operation = s3.is_s3 ? s3.log_operation : NULL;
 	r->comm = text_clean(&arena, (struct slice){(const char *)e->comm, comm});
 	r->method = text_clean(&arena, asked->head.method);
 	if (s3.is_s3) {
@@ -253,7 +255,10 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->key = text_decoded(&arena, s3.key);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
-	r->client_type = useragent_client(http1_header(&asked->head.headers, SLICE("user-agent")));
+	r->region = text_decoded(&arena, s3.region);
+	r->client_type =
+		useragent_client(http1_header(&asked->head.headers, SLICE("user-agent")), &version);
+	r->client_version = text_clean(&arena, version);
 	if (response) {
 		r->request_id = text_clean(
 			&arena, http1_header(&response->headers, SLICE("x-amz-request-id")));

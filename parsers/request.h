@@ -34,10 +34,11 @@ struct request {
 	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;
 	const char *method;
-	const char *operation; /* SDK name; NULL for what is not S3 */
-	const char *bucket, *key, *endpoint;
+	const char *operation;	   /* SDK name; NULL for what is not S3 */
+	const char *log_operation; /* Amazon's access log's name */
+	const char *bucket, *key, *endpoint, *region;
 	const char *path; /* clean, secrets masked, with query */
-	const char *client_type;
+	const char *client_type, *client_version;
 	const char *error_code, *request_id, *host_id;
 	int status;	/* -1: none was read */
 	bool is_error;	/* status >= 400, an error inside a 200, or no response */

@@ -31,33 +31,51 @@ static const struct {
 	{SLICE("GOOG1"), false},
 };
 
-/* The service of "AKID/20240101/us-east-1/s3/aws4_request": the last part but
- * one, whatever an access key looks like. A scope cut short says nothing. */
-static enum verdict judge_scope(struct slice credential)
+/* What a request's signature says of it. */
+struct scope {
+	struct slice region;  /* SLICE_NONE unknown */
+	struct slice service; /* as sent */
+};
+
+static bool is_digits(struct slice s)
 {
-	char part[2][32] = {{0}};
-	size_t n[2] = {0, 0};
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return true;
+}
+
+/* Of "AKID/20240101/us-east-1/s3/aws4_request" the last parts, whatever an
+ * access key looks like. A scope cut short says nothing. The asymmetric
+ * signature is for several regions: the date stands where others have one. */
+static enum verdict judge_scope(struct slice credential, struct scope *scope)
+{
+	struct slice part[3] = {{0}}; /* region, service, end */
+	struct slice rest = credential;
 	int byte;
 
-	while ((byte = url_next_byte(&credential)) >= 0) {
-		if (byte == '/') {
-			memcpy(part[0], part[1], sizeof(part[0]));
-			n[0] = n[1];
-			n[1] = 0;
-		} else if (n[1] < sizeof(part[1])) {
-			part[1][n[1]++] = (char)byte;
-		}
-	}
-	struct slice service = {part[0], n[0]}, end = {part[1], n[1]};
-	if (!slice_is(end, SLICE("aws4_request")) && !slice_is(end, SLICE("goog4_request")))
+	do {
+		const char *at = rest.p;
+
+		byte = url_next_byte(&rest);
+		if (byte != '/' && byte >= 0)
+			continue;
+		part[0] = part[1];
+		part[1] = part[2];
+		part[2] = (struct slice){credential.p, (size_t)(at - credential.p)};
+		credential = rest;
+	} while (byte >= 0);
+	if (!url_is(part[2], SLICE("aws4_request")) && !url_is(part[2], SLICE("goog4_request")))
 		return UNKNOWN;
+	scope->service = part[1];
+	scope->region = is_digits(part[0]) ? SLICE_NONE : part[0];
 	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
-		if (slice_is(service, services[i]))
+		if (url_is(part[1], services[i]))
 			return IS_S3;
 	return NOT_S3;
 }
 
-static enum verdict judge_authorization(const struct http1_request *request)
+static enum verdict judge_authorization(const struct http1_request *request, struct scope *out)
 {
 	struct slice value = http1_header(&request->headers, SLICE("Authorization"));
 	struct slice mark = SLICE("Credential=");
@@ -76,7 +94,7 @@ static enum verdict judge_authorization(const struct http1_request *request)
 		size_t n = 0;
 		while (n < scope.n && scope.p[n] != ',' && scope.p[n] != ' ')
 			n++;
-		return judge_scope((struct slice){scope.p, n});
+		return judge_scope((struct slice){scope.p, n}, out);
 	}
 	return UNKNOWN;
 }
@@ -98,7 +116,7 @@ static const struct {
 	{SLICE("Action"), SAW_ACTION},	     {SLICE("Version"), SAW_VERSION},
 };
 
-static enum verdict judge_query(struct slice query)
+static enum verdict judge_query(struct slice query, struct scope *out)
 {
 	const unsigned presigned = SAW_KEY | SAW_SIGNATURE | SAW_EXPIRES;
 	const unsigned query_api = SAW_ACTION | SAW_VERSION;
@@ -112,7 +130,7 @@ static enum verdict judge_query(struct slice query)
 				continue;
 			saw |= params[i].saw;
 			if (!params[i].saw && scope == UNKNOWN)
-				scope = judge_scope(param.value);
+				scope = judge_scope(param.value, out);
 		}
 	}
 	if (scope == NOT_S3 || (saw & query_api) == query_api)
@@ -218,14 +236,18 @@ static bool answered_by_s3(const struct http1_response *response)
 
 /* The strongest evidence first; without any a request is not S3. */
 static bool judge(const struct http1_request *request, const struct http1_response *response,
-		  const struct s3_host *host, struct slice query)
+		  const struct s3_host *host, struct slice query, struct scope *scope)
 {
-	enum verdict signature = judge_authorization(request);
+	struct scope presigned = {SLICE_NONE, SLICE_NONE};
+	enum verdict signature = judge_authorization(request, scope);
+	enum verdict asked = judge_query(query, &presigned);
 
-	if (signature == UNKNOWN)
-		signature = judge_query(query);
-	else if (judge_query(query) == NOT_S3)
+	if (signature == UNKNOWN) {
+		signature = asked;
+		*scope = presigned;
+	} else if (asked == NOT_S3) {
 		signature = NOT_S3;
+	}
 	if (signature != UNKNOWN)
 		return signature == IS_S3;
 	if (host->known || s3_operation_hint(request->method, query))
@@ -271,19 +293,32 @@ static struct slice split_target(const struct http1_request *request, struct s3_
 	return host;
 }
 
+/* The answer of an Object Lambda function: its route, a header, is a label of
+ * the host as well, wherever that is. */
+static bool is_route(const struct http1_request *request, struct s3_request *out)
+{
+	struct slice route = http1_header(&request->headers, SLICE("x-amz-request-route"));
+
+	if (!route.p || !slice_is(out->path, SLICE("/WriteGetObjectResponse")))
+		return false;
+	if (route.n && route.n < out->endpoint.n && out->endpoint.p[route.n] == '.' &&
+	    slice_is_nocase(route, (struct slice){out->endpoint.p, route.n}))
+		out->endpoint = slice_from(out->endpoint, route.n + 1);
+	return true;
+}
+
 /* Finds bucket and key. Without a Host - it may be in a part of the head that
  * was not read - nobody knows whether the path begins with the bucket; HTTP/1.0
  * has none, and then it does. */
 static enum s3_level address(const struct http1_request *request, const struct s3_host *host,
-			     struct s3_request *out)
+			     const struct scope *scope, struct s3_request *out)
 {
 	struct slice rest = slice_from(out->path, 1);
 
 	if (request->minor < 0 || (!host->name.n && request->minor != 0) ||
 	    host->kind == S3_HOST_CONTROL || (out->path.n && out->path.p[0] != '/'))
 		return S3_UNKNOWN;
-	if (slice_is(out->path, SLICE("/WriteGetObjectResponse")) &&
-	    http1_header(&request->headers, SLICE("x-amz-request-route")).p)
+	if (is_route(request, out))
 		return S3_ROUTE;
 
 	out->bucket = host->bucket;
@@ -291,7 +326,10 @@ static enum s3_level address(const struct http1_request *request, const struct s
 		size_t n = span(rest, '/', '/');
 
 		if (!rest.n)
-			return host->kind == S3_HOST_DIRECTORIES ? S3_DIRECTORIES : S3_SERVICE;
+			return host->kind == S3_HOST_DIRECTORIES ||
+					       url_is(scope->service, SLICE("s3express"))
+				       ? S3_DIRECTORIES
+				       : S3_SERVICE;
 		if (!n)
 			return S3_UNKNOWN;
 		out->bucket = (struct slice){rest.p, n};
@@ -299,12 +337,16 @@ static enum s3_level address(const struct http1_request *request, const struct s
 	}
 	if (rest.n)
 		out->key = rest;
-	return rest.n || host->kind == S3_HOST_WEBSITE ? S3_KEY : S3_BUCKET;
+	if (host->kind == S3_HOST_WEBSITE)
+		return S3_WEBSITE;
+	return rest.n ? S3_KEY : S3_BUCKET;
 }
 
 void s3_classify(const struct http1_request *request, const struct http1_response *response,
 		 const struct s3_endpoints *endpoints, struct s3_request *out)
 {
+	struct scope scope = {SLICE_NONE, SLICE_NONE};
+	const struct s3_operation *operation;
 	struct s3_host host;
 
 	*out = (struct s3_request){0};
@@ -312,12 +354,18 @@ void s3_classify(const struct http1_request *request, const struct http1_respons
 	s3_host_split(name, endpoints, &host);
 	/* Which part of a host is a bucket is a question for S3 only. */
 	out->endpoint = name.n ? name : SLICE_NONE;
-	if (is_foreign(request, &host, out->path) || !judge(request, response, &host, out->query))
+	if (is_foreign(request, &host, out->path) ||
+	    !judge(request, response, &host, out->query, &scope))
 		return;
 	if (name.n)
 		out->endpoint = host.endpoint;
 	out->is_s3 = true;
-	out->operation = s3_operation(request, address(request, &host, out), out->query);
-	if (!out->operation)
-		out->operation = s3_operation_hint(request->method, out->query);
+	out->region = host.region.n ? host.region : scope.region.n ? scope.region : SLICE_NONE;
+	operation = s3_operation(request, address(request, &host, &scope, out), out->query);
+	if (!operation)
+		operation = s3_operation_hint(request->method, out->query);
+	if (operation) {
+		out->operation = operation->name;
+		out->log_operation = operation->log_name;
+	}
 }

@@ -18,12 +18,14 @@ struct s3_endpoints {
 
 struct s3_request {
 	bool is_s3;
-	const char *operation; /* SDK name ("PutObject"), static storage; NULL unknown */
-	struct slice bucket;   /* as sent, still percent-encoded; SLICE_NONE if none */
-	struct slice key;      /* as sent, still percent-encoded, no query */
-	struct slice endpoint; /* host[:port] without the bucket label */
-	struct slice path;     /* target without query (and without scheme://host) */
-	struct slice query;    /* without '?'; SLICE_NONE if none */
+	const char *operation;	   /* SDK name ("PutObject"), static storage; NULL unknown */
+	const char *log_operation; /* as Amazon's access log has it ("REST.PUT.OBJECT"); likewise */
+	struct slice bucket;	   /* as sent, still percent-encoded; SLICE_NONE if none */
+	struct slice key;	   /* as sent, still percent-encoded, no query */
+	struct slice endpoint;	   /* host[:port] without the bucket label */
+	struct slice region;	   /* of the endpoint's name, else of the signature's scope */
+	struct slice path;	   /* target without query (and without scheme://host) */
+	struct slice query;	   /* without '?'; SLICE_NONE if none */
 };
 
 /* request may be partial (a truncated head); response may be NULL when none

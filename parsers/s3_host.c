@@ -3,12 +3,14 @@
 
 /* The forms that an endpoint's name has, without the bucket; the first that
  * fits counts. A form is compared label by label from the right: "*" is any one
- * label, "s3-*" any that begins so. What stands to the left is the bucket. */
+ * label, "s3-*" any that begins so; "@" is the same, and what it stands for is
+ * the region. What stands to the left of the form is the bucket. */
 
 /* Amazon's, in front of one of its domains. */
 static const struct slice domains[] = {
-	SLICE("amazonaws.com"), SLICE("amazonaws.com.cn"), SLICE("amazonaws.eu"),
-	SLICE("c2s.ic.gov"),	SLICE("sc2s.sgov.gov"),
+	SLICE("amazonaws.com"),	 SLICE("amazonaws.com.cn"), SLICE("amazonaws.eu"),
+	SLICE("c2s.ic.gov"),	 SLICE("sc2s.sgov.gov"),    SLICE("csp.hci.ic.gov"),
+	SLICE("cloud.adc-e.uk"),
 };
 
 static const struct {
@@ -16,62 +18,67 @@ static const struct {
 	enum s3_host_kind kind;
 } amazon[] = {
 	{SLICE("s3"), S3_HOST_OBJECTS},
-	{SLICE("s3-control*.*"), S3_HOST_CONTROL},
-	{SLICE("s3-control*.dualstack.*"), S3_HOST_CONTROL},
-	{SLICE("control.*.s3.*.vpce"), S3_HOST_CONTROL},
-	{SLICE("*.*.s3.*.vpce"), S3_HOST_OBJECTS},
-	{SLICE("s3-website-*"), S3_HOST_WEBSITE},
-	{SLICE("s3-website.*"), S3_HOST_WEBSITE},
+	{SLICE("s3-control*.@"), S3_HOST_CONTROL},
+	{SLICE("s3-control*.dualstack.@"), S3_HOST_CONTROL},
+	{SLICE("control.*.s3.@.vpce"), S3_HOST_CONTROL},
+	{SLICE("*.*.s3.@.vpce"), S3_HOST_OBJECTS},
+	{SLICE("s3-website-@"), S3_HOST_WEBSITE},
+	{SLICE("s3-website.@"), S3_HOST_WEBSITE},
+	{SLICE("s3-accelerate"), S3_HOST_OBJECTS},
 	{SLICE("s3-accelerate.dualstack"), S3_HOST_OBJECTS},
+	{SLICE("s3-external-*"), S3_HOST_OBJECTS},
 	{SLICE("accesspoint.s3-global"), S3_HOST_OBJECTS},
-	{SLICE("s3-*"), S3_HOST_OBJECTS},
-	{SLICE("s3express-control*.*"), S3_HOST_DIRECTORIES},
-	{SLICE("s3express-control*.dualstack.*"), S3_HOST_DIRECTORIES},
-	{SLICE("s3express-*.*"), S3_HOST_OBJECTS},
-	{SLICE("s3express-*.dualstack.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-accesspoint*.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-accesspoint*.dualstack.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-object-lambda*.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-outposts*.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-fips.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-fips.dualstack.*"), S3_HOST_OBJECTS},
-	{SLICE("s3-deprecated.*"), S3_HOST_OBJECTS},
-	{SLICE("s3.dualstack.*"), S3_HOST_OBJECTS},
-	{SLICE("s3.*"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips-@"), S3_HOST_OBJECTS},
+	{SLICE("s3-@"), S3_HOST_OBJECTS},
+	{SLICE("s3express-control*.@"), S3_HOST_DIRECTORIES},
+	{SLICE("s3express-control*.dualstack.@"), S3_HOST_DIRECTORIES},
+	{SLICE("s3express-*.@"), S3_HOST_OBJECTS},
+	{SLICE("s3express-*.dualstack.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-accesspoint*.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-accesspoint*.dualstack.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-object-lambda*.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-outposts*.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-fips.dualstack.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-deprecated.@"), S3_HOST_OBJECTS},
+	{SLICE("s3.dualstack.@"), S3_HOST_OBJECTS},
+	{SLICE("s3.@"), S3_HOST_OBJECTS},
 };
 
 /* Other providers'. */
 static const struct slice providers[] = {
 	SLICE("storage.googleapis.com"),
+	SLICE("commondatastorage.googleapis.com"),
+	SLICE("storage.@.rep.googleapis.com"),
 	SLICE("*.eu.r2.cloudflarestorage.com"),
 	SLICE("*.fedramp.r2.cloudflarestorage.com"),
 	SLICE("*.r2.cloudflarestorage.com"),
 	SLICE("s3.wasabisys.com"),
-	SLICE("s3.*.wasabisys.com"),
-	SLICE("s3.*.backblazeb2.com"),
-	SLICE("*.cdn.digitaloceanspaces.com"),
-	SLICE("*.digitaloceanspaces.com"),
-	SLICE("*.linodeobjects.com"),
-	SLICE("*.vultrobjects.com"),
-	SLICE("s3.*.scw.cloud"),
-	SLICE("s3.*.io.cloud.ovh.net"),
-	SLICE("s3.*.perf.cloud.ovh.net"),
-	SLICE("s3.*.cloud.ovh.net"),
-	SLICE("s3.*.cloud-object-storage.appdomain.cloud"),
-	SLICE("*.compat.objectstorage.*.oraclecloud.com"),
+	SLICE("s3.@.wasabisys.com"),
+	SLICE("s3.@.backblazeb2.com"),
+	SLICE("@.cdn.digitaloceanspaces.com"),
+	SLICE("@.digitaloceanspaces.com"),
+	SLICE("@.linodeobjects.com"),
+	SLICE("@.vultrobjects.com"),
+	SLICE("s3.@.scw.cloud"),
+	SLICE("s3.@.io.cloud.ovh.net"),
+	SLICE("s3.@.perf.cloud.ovh.net"),
+	SLICE("s3.@.cloud.ovh.net"),
+	SLICE("s3.@.cloud-object-storage.appdomain.cloud"),
+	SLICE("*.compat.objectstorage.@.oraclecloud.com"),
 	SLICE("storage.yandexcloud.net"),
-	SLICE("*.your-objectstorage.com"),
-	SLICE("sos-*.exo.io"),
-	SLICE("objects-*.dream.io"),
-	SLICE("s3.*.dream.io"),
+	SLICE("@.your-objectstorage.com"),
+	SLICE("sos-@.exo.io"),
+	SLICE("objects-@.dream.io"),
+	SLICE("s3.@.dream.io"),
 	SLICE("gateway.storjshare.io"),
-	SLICE("gateway.*.storjshare.io"),
+	SLICE("gateway.@.storjshare.io"),
 	SLICE("s3.filebase.com"),
 	SLICE("fly.storage.tigris.dev"),
 	SLICE("t3.storage.dev"),
-	SLICE("*.contabostorage.com"),
+	SLICE("@.contabostorage.com"),
 	SLICE("s3.localhost.localstack.cloud"),
-	SLICE("s3.*.localhost.localstack.cloud"),
+	SLICE("s3.@.localhost.localstack.cloud"),
 };
 
 static char lower(char c)
@@ -106,27 +113,43 @@ static struct slice pop_label(struct slice *name)
 	return label;
 }
 
+static bool is_wild(char c)
+{
+	return c == '*' || c == '@';
+}
+
 static bool label_fits(struct slice label, struct slice form)
 {
-	if (!form.n || form.p[form.n - 1] != '*')
+	if (!form.n || !is_wild(form.p[form.n - 1]))
 		return slice_is_nocase(label, form);
 	form.n--;
 	return label.n && label.n >= form.n && (!form.n || lower(label.p[0]) == lower(form.p[0])) &&
 	       strncasecmp(label.p, form.p, form.n) == 0;
 }
 
-/* Whether name ends with form; *rest is then what stands before it. From the
- * right, a character at a time: most forms differ in the first that is compared. */
-static bool form_fits(struct slice name, struct slice form, struct slice *rest)
+/* How a form fits a name. */
+struct fit {
+	struct slice before; /* what stands to the left of it */
+	struct slice region; /* SLICE_NONE: the form has none */
+};
+
+/* Whether name ends with form. From the right, a character at a time: most
+ * forms differ in the first that is compared. */
+static bool form_fits(struct slice name, struct slice form, struct fit *fit)
 {
 	bool label_end = true;
 
+	fit->region = SLICE_NONE;
 	while (form.n) {
 		char wanted = form.p[form.n - 1];
 
-		if (label_end && wanted == '*') {
-			if (!name.n || !label_fits(pop_label(&name), pop_label(&form)))
+		if (label_end && is_wild(wanted)) {
+			struct slice label = pop_label(&name), part = pop_label(&form);
+
+			if (!label_fits(label, part) || (wanted == '@' && label.n < part.n))
 				return false;
+			if (wanted == '@')
+				fit->region = slice_from(label, part.n - 1);
 			continue; /* both have lost the dot as well: another label ends */
 		}
 		if (!name.n || lower(name.p[name.n - 1]) != lower(wanted))
@@ -141,7 +164,7 @@ static bool form_fits(struct slice name, struct slice form, struct slice *rest)
 			return false;
 		name.n--;
 	}
-	*rest = name;
+	fit->before = name;
 	return true;
 }
 
@@ -169,39 +192,39 @@ static bool port_fits(struct slice port, struct slice wanted)
 
 /* Of several patterns that fit, the longest says where the bucket ends. */
 static bool user_named(struct slice name, struct slice port, const struct s3_endpoints *endpoints,
-		       struct slice *rest)
+		       struct slice *bucket)
 {
 	bool found = false;
 
 	for (size_t i = 0; endpoints && i < endpoints->n; i++) {
-		struct slice wanted, before;
+		struct slice wanted;
+		struct fit fit;
 		struct slice form = pattern_name(endpoints->pattern[i], &wanted);
 
-		if (!form.n || !port_fits(port, wanted) || !form_fits(name, form, &before))
+		if (!form.n || !port_fits(port, wanted) || !form_fits(name, form, &fit))
 			continue;
-		if (!found || before.n < rest->n)
-			*rest = before;
+		if (!found || fit.before.n < bucket->n)
+			*bucket = fit.before;
 		found = true;
 	}
 	return found;
 }
 
-static bool table_named(struct slice name, enum s3_host_kind *kind, struct slice *rest)
+static bool table_named(struct slice name, enum s3_host_kind *kind, struct fit *fit)
 {
-	struct slice before;
-
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
-		if (!form_fits(name, domains[i], &before))
+		if (!form_fits(name, domains[i], fit))
 			continue;
+		struct slice before = fit->before;
 		for (size_t k = 0; k < sizeof(amazon) / sizeof(amazon[0]); k++) {
 			*kind = amazon[k].kind;
-			if (form_fits(before, amazon[k].form, rest))
+			if (form_fits(before, amazon[k].form, fit))
 				return true;
 		}
 	}
 	*kind = S3_HOST_OBJECTS;
 	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
-		if (form_fits(name, providers[i], rest))
+		if (form_fits(name, providers[i], fit))
 			return true;
 	return false;
 }
@@ -228,18 +251,25 @@ void s3_host_split(struct slice host, const struct s3_endpoints *endpoints, stru
 {
 	struct slice port, bucket = SLICE_NONE;
 	struct slice name = before_port(host, &port);
+	struct fit fit;
 
-	*out = (struct s3_host){.kind = S3_HOST_OBJECTS, .bucket = SLICE_NONE, .endpoint = host};
+	*out = (struct s3_host){.kind = S3_HOST_OBJECTS, .endpoint = host};
 	if (name.n && name.p[name.n - 1] == '.')
 		name.n--;
 	if (!name.n)
 		return;
 	out->name = name;
-	out->known = user_named(name, port, endpoints, &bucket);
-	if (!out->known)
-		out->known = out->provider = table_named(name, &out->kind, &bucket);
-	if (!out->known)
+	out->known = out->provider = table_named(name, &out->kind, &fit);
+	if (out->known) {
+		bucket = fit.before;
+		out->region = fit.region;
+	}
+	/* The user knows better where the bucket ends. */
+	if (user_named(name, port, endpoints, &bucket)) {
+		out->known = true;
+	} else if (!out->known) {
 		bucket = self_named(name);
+	}
 	if (bucket.n && out->kind != S3_HOST_CONTROL) {
 		out->bucket = bucket;
 		out->endpoint = slice_from(host, bucket.n + 1);

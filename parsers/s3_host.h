@@ -18,6 +18,7 @@ struct s3_host {
 	enum s3_host_kind kind;
 	struct slice bucket;   /* of a virtual-hosted request; SLICE_NONE: look in the path */
 	struct slice endpoint; /* the rest, with the port */
+	struct slice region;   /* as the name says it; SLICE_NONE if it does not */
 	struct slice name;     /* host without the port and the root's dot */
 };
 

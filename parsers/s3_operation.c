@@ -9,133 +9,133 @@
 /* The first row that fits counts, so a row that needs more stands before one
  * that needs less. What is needed is written as on the wire: a parameter of the
  * query by its whole name ("acl", "list-type=2"), then a header ("Name:", or
- * "Name:how its value begins"). */
+ * "Name:how its value begins").
+ *
+ * The name in the access log follows from a pattern that Amazon documents and
+ * the resource's name, which logs show; where they show none, there is none here. */
 struct row {
 	const char *method;
 	enum s3_level level;
-	const char *operation;
 	const char *needs[3];
+	struct s3_operation is;
 };
 
 static const struct row rows[] = {
 	/* clang-format off */
-	{"GET",    S3_DIRECTORIES, "ListDirectoryBuckets", {0}},
-	{"GET",    S3_SERVICE, "ListDirectoryBuckets", {"x-id=ListDirectoryBuckets"}},
-	{"GET",    S3_SERVICE, "ListDirectoryBuckets", {"max-directory-buckets"}},
-	{"GET",    S3_SERVICE, "ListBuckets", {0}},
-	{"POST",   S3_ROUTE,   "WriteGetObjectResponse", {0}},
+	{"GET",    S3_DIRECTORIES, {0},                         {"ListDirectoryBuckets", NULL}},
+	{"GET",    S3_SERVICE,     {"x-id=ListDirectoryBuckets"}, {"ListDirectoryBuckets", NULL}},
+	{"GET",    S3_SERVICE,     {"max-directory-buckets"},   {"ListDirectoryBuckets", NULL}},
+	{"GET",    S3_SERVICE,     {0},                         {"ListBuckets", NULL}},
+	{"POST",   S3_ROUTE,       {0},                         {"WriteGetObjectResponse", NULL}},
 
-	{"HEAD",   S3_KEY,     "HeadObject", {0}},
-	{"GET",    S3_KEY,     "ListParts", {"uploadId"}},
-	{"GET",    S3_KEY,     "GetObjectAcl", {"acl"}},
-	{"GET",    S3_KEY,     "GetObjectAttributes", {"attributes"}},
-	{"GET",    S3_KEY,     "GetObjectLegalHold", {"legal-hold"}},
-	{"GET",    S3_KEY,     "GetObjectRetention", {"retention"}},
-	{"GET",    S3_KEY,     "GetObjectTagging", {"tagging"}},
-	{"GET",    S3_KEY,     "GetObjectTorrent", {"torrent"}},
-	{"GET",    S3_KEY,     "GetObject", {0}},
-	{"PUT",    S3_KEY,     "UploadPartCopy", {"uploadId", "partNumber", "x-amz-copy-source:"}},
-	{"PUT",    S3_KEY,     "UploadPart", {"uploadId", "partNumber"}},
-	{"PUT",    S3_KEY,     "PutObjectAcl", {"acl"}},
-	{"PUT",    S3_KEY,     "UpdateObjectEncryption", {"encryption"}},
-	{"PUT",    S3_KEY,     "PutObjectLegalHold", {"legal-hold"}},
-	{"PUT",    S3_KEY,     "RenameObject", {"renameObject"}},
-	{"PUT",    S3_KEY,     "PutObjectRetention", {"retention"}},
-	{"PUT",    S3_KEY,     "PutObjectTagging", {"tagging"}},
-	{"PUT",    S3_KEY,     "CopyObject", {"x-amz-copy-source:"}},
-	{"PUT",    S3_KEY,     "PutObject", {0}},
-	{"POST",   S3_KEY,     "CreateMultipartUpload", {"uploads"}},
-	{"POST",   S3_KEY,     "CompleteMultipartUpload", {"uploadId"}},
-	{"POST",   S3_KEY,     "RestoreObject", {"restore"}},
-	{"POST",   S3_KEY,     "SelectObjectContent", {"select"}},
-	{"DELETE", S3_KEY,     "AbortMultipartUpload", {"uploadId"}},
-	{"DELETE", S3_KEY,     "DeleteObjectTagging", {"tagging"}},
-	{"DELETE", S3_KEY,     "DeleteObject", {0}},
+	{"HEAD",   S3_KEY,         {0},                         {"HeadObject", "REST.HEAD.OBJECT"}},
+	{"HEAD",   S3_WEBSITE,     {0},                         {"HeadObject", "WEBSITE.HEAD.OBJECT"}},
+	{"GET",    S3_KEY,         {"uploadId"},                {"ListParts", "REST.GET.UPLOAD"}},
+	{"GET",    S3_KEY,         {"acl"},                     {"GetObjectAcl", "REST.GET.ACL"}},
+	{"GET",    S3_KEY,         {"attributes"},              {"GetObjectAttributes", "REST.GET.OBJECT_ATTRIBUTES"}},
+	{"GET",    S3_KEY,         {"legal-hold"},              {"GetObjectLegalHold", NULL}},
+	{"GET",    S3_KEY,         {"retention"},               {"GetObjectRetention", NULL}},
+	{"GET",    S3_KEY,         {"tagging"},                 {"GetObjectTagging", "REST.GET.OBJECT_TAGGING"}},
+	{"GET",    S3_KEY,         {"torrent"},                 {"GetObjectTorrent", "REST.GET.TORRENT"}},
+	{"GET",    S3_KEY,         {0},                         {"GetObject", "REST.GET.OBJECT"}},
+	{"GET",    S3_WEBSITE,     {0},                         {"GetObject", "WEBSITE.GET.OBJECT"}},
+	{"PUT",    S3_KEY,         {"uploadId", "partNumber", "x-amz-copy-source:"}, {"UploadPartCopy", "REST.COPY.PART"}},
+	{"PUT",    S3_KEY,         {"uploadId", "partNumber"},  {"UploadPart", "REST.PUT.PART"}},
+	{"PUT",    S3_KEY,         {"acl"},                     {"PutObjectAcl", "REST.PUT.ACL"}},
+	{"PUT",    S3_KEY,         {"encryption"},              {"UpdateObjectEncryption", NULL}},
+	{"PUT",    S3_KEY,         {"legal-hold"},              {"PutObjectLegalHold", NULL}},
+	{"PUT",    S3_KEY,         {"renameObject"},            {"RenameObject", NULL}},
+	{"PUT",    S3_KEY,         {"retention"},               {"PutObjectRetention", NULL}},
+	{"PUT",    S3_KEY,         {"tagging"},                 {"PutObjectTagging", "REST.PUT.OBJECT_TAGGING"}},
+	{"PUT",    S3_KEY,         {"x-amz-copy-source:"},      {"CopyObject", "REST.COPY.OBJECT"}},
+	{"PUT",    S3_KEY,         {0},                         {"PutObject", "REST.PUT.OBJECT"}},
+	{"POST",   S3_KEY,         {"uploads"},                 {"CreateMultipartUpload", "REST.POST.UPLOADS"}},
+	{"POST",   S3_KEY,         {"uploadId"},                {"CompleteMultipartUpload", "REST.POST.UPLOAD"}},
+	{"POST",   S3_KEY,         {"restore"},                 {"RestoreObject", "REST.POST.RESTORE"}},
+	{"POST",   S3_KEY,         {"select"},                  {"SelectObjectContent", NULL}},
+	{"DELETE", S3_KEY,         {"uploadId"},                {"AbortMultipartUpload", "REST.DELETE.UPLOAD"}},
+	{"DELETE", S3_KEY,         {"tagging"},                 {"DeleteObjectTagging", "REST.DELETE.OBJECT_TAGGING"}},
+	{"DELETE", S3_KEY,         {0},                         {"DeleteObject", "REST.DELETE.OBJECT"}},
 
-	{"HEAD",   S3_BUCKET,  "HeadBucket", {0}},
-	{"GET",    S3_BUCKET,  "GetBucketAbac", {"abac"}},
-	{"GET",    S3_BUCKET,  "GetBucketAccelerateConfiguration", {"accelerate"}},
-	{"GET",    S3_BUCKET,  "GetBucketAcl", {"acl"}},
-	{"GET",    S3_BUCKET,  "GetBucketAnalyticsConfiguration", {"analytics", "id"}},
-	{"GET",    S3_BUCKET,  "ListBucketAnalyticsConfigurations", {"analytics"}},
-	{"GET",    S3_BUCKET,  "GetBucketCors", {"cors"}},
-	{"GET",    S3_BUCKET,  "GetBucketEncryption", {"encryption"}},
-	{"GET",    S3_BUCKET,  "GetBucketIntelligentTieringConfiguration",
-		{"intelligent-tiering", "id"}},
-	{"GET",    S3_BUCKET,  "ListBucketIntelligentTieringConfigurations",
-		{"intelligent-tiering"}},
-	{"GET",    S3_BUCKET,  "GetBucketInventoryConfiguration", {"inventory", "id"}},
-	{"GET",    S3_BUCKET,  "ListBucketInventoryConfigurations", {"inventory"}},
-	{"GET",    S3_BUCKET,  "GetBucketLifecycleConfiguration", {"lifecycle"}},
-	{"GET",    S3_BUCKET,  "GetBucketLocation", {"location"}},
-	{"GET",    S3_BUCKET,  "GetBucketLogging", {"logging"}},
-	{"GET",    S3_BUCKET,  "GetBucketMetadataConfiguration", {"metadataConfiguration"}},
-	{"GET",    S3_BUCKET,  "GetBucketMetadataTableConfiguration", {"metadataTable"}},
-	{"GET",    S3_BUCKET,  "GetBucketMetricsConfiguration", {"metrics", "id"}},
-	{"GET",    S3_BUCKET,  "ListBucketMetricsConfigurations", {"metrics"}},
-	{"GET",    S3_BUCKET,  "GetBucketNotificationConfiguration", {"notification"}},
-	{"GET",    S3_BUCKET,  "GetObjectLockConfiguration", {"object-lock"}},
-	{"GET",    S3_BUCKET,  "GetBucketOwnershipControls", {"ownershipControls"}},
-	{"GET",    S3_BUCKET,  "GetBucketPolicy", {"policy"}},
-	{"GET",    S3_BUCKET,  "GetBucketPolicyStatus", {"policyStatus"}},
-	{"GET",    S3_BUCKET,  "GetPublicAccessBlock", {"publicAccessBlock"}},
-	{"GET",    S3_BUCKET,  "GetBucketReplication", {"replication"}},
-	{"GET",    S3_BUCKET,  "GetBucketRequestPayment", {"requestPayment"}},
-	{"GET",    S3_BUCKET,  "CreateSession", {"session"}},
-	{"GET",    S3_BUCKET,  "GetBucketTagging", {"tagging"}},
-	{"GET",    S3_BUCKET,  "ListMultipartUploads", {"uploads"}},
-	{"GET",    S3_BUCKET,  "GetBucketVersioning", {"versioning"}},
-	{"GET",    S3_BUCKET,  "ListObjectVersions", {"versions"}},
-	{"GET",    S3_BUCKET,  "GetBucketWebsite", {"website"}},
-	{"GET",    S3_BUCKET,  "ListObjectsV2", {"list-type=2"}},
-	{"GET",    S3_BUCKET,  "ListObjects", {0}},
-	{"PUT",    S3_BUCKET,  "PutBucketAbac", {"abac"}},
-	{"PUT",    S3_BUCKET,  "PutBucketAccelerateConfiguration", {"accelerate"}},
-	{"PUT",    S3_BUCKET,  "PutBucketAcl", {"acl"}},
-	{"PUT",    S3_BUCKET,  "PutBucketAnalyticsConfiguration", {"analytics"}},
-	{"PUT",    S3_BUCKET,  "PutBucketCors", {"cors"}},
-	{"PUT",    S3_BUCKET,  "PutBucketEncryption", {"encryption"}},
-	{"PUT",    S3_BUCKET,  "PutBucketIntelligentTieringConfiguration", {"intelligent-tiering"}},
-	{"PUT",    S3_BUCKET,  "PutBucketInventoryConfiguration", {"inventory"}},
-	{"PUT",    S3_BUCKET,  "PutBucketLifecycleConfiguration", {"lifecycle"}},
-	{"PUT",    S3_BUCKET,  "PutBucketLogging", {"logging"}},
-	{"PUT",    S3_BUCKET,  "UpdateBucketMetadataInventoryTableConfiguration",
-		{"metadataInventoryTable"}},
-	{"PUT",    S3_BUCKET,  "UpdateBucketMetadataJournalTableConfiguration",
-		{"metadataJournalTable"}},
-	{"PUT",    S3_BUCKET,  "PutBucketMetricsConfiguration", {"metrics"}},
-	{"PUT",    S3_BUCKET,  "PutBucketNotificationConfiguration", {"notification"}},
-	{"PUT",    S3_BUCKET,  "PutObjectLockConfiguration", {"object-lock"}},
-	{"PUT",    S3_BUCKET,  "PutBucketOwnershipControls", {"ownershipControls"}},
-	{"PUT",    S3_BUCKET,  "PutBucketPolicy", {"policy"}},
-	{"PUT",    S3_BUCKET,  "PutPublicAccessBlock", {"publicAccessBlock"}},
-	{"PUT",    S3_BUCKET,  "PutBucketReplication", {"replication"}},
-	{"PUT",    S3_BUCKET,  "PutBucketRequestPayment", {"requestPayment"}},
-	{"PUT",    S3_BUCKET,  "PutBucketTagging", {"tagging"}},
-	{"PUT",    S3_BUCKET,  "PutBucketVersioning", {"versioning"}},
-	{"PUT",    S3_BUCKET,  "PutBucketWebsite", {"website"}},
-	{"PUT",    S3_BUCKET,  "CreateBucket", {0}},
-	{"POST",   S3_BUCKET,  "DeleteObjects", {"delete"}},
-	{"POST",   S3_BUCKET,  "CreateBucketMetadataConfiguration", {"metadataConfiguration"}},
-	{"POST",   S3_BUCKET,  "CreateBucketMetadataTableConfiguration", {"metadataTable"}},
-	{"POST",   S3_BUCKET,  "PostObject", {"Content-Type:multipart/form-data"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketAnalyticsConfiguration", {"analytics"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketCors", {"cors"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketEncryption", {"encryption"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketIntelligentTieringConfiguration",
-		{"intelligent-tiering"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketInventoryConfiguration", {"inventory"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketLifecycle", {"lifecycle"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketMetadataConfiguration", {"metadataConfiguration"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketMetadataTableConfiguration", {"metadataTable"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketMetricsConfiguration", {"metrics"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketOwnershipControls", {"ownershipControls"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketPolicy", {"policy"}},
-	{"DELETE", S3_BUCKET,  "DeletePublicAccessBlock", {"publicAccessBlock"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketReplication", {"replication"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketTagging", {"tagging"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucketWebsite", {"website"}},
-	{"DELETE", S3_BUCKET,  "DeleteBucket", {0}},
+	{"HEAD",   S3_BUCKET,      {0},                         {"HeadBucket", "REST.HEAD.BUCKET"}},
+	{"GET",    S3_BUCKET,      {"abac"},                    {"GetBucketAbac", NULL}},
+	{"GET",    S3_BUCKET,      {"accelerate"},              {"GetBucketAccelerateConfiguration", "REST.GET.ACCELERATE"}},
+	{"GET",    S3_BUCKET,      {"acl"},                     {"GetBucketAcl", "REST.GET.ACL"}},
+	{"GET",    S3_BUCKET,      {"analytics", "id"},         {"GetBucketAnalyticsConfiguration", "REST.GET.ANALYTICS"}},
+	{"GET",    S3_BUCKET,      {"analytics"},               {"ListBucketAnalyticsConfigurations", "REST.GET.ANALYTICS"}},
+	{"GET",    S3_BUCKET,      {"cors"},                    {"GetBucketCors", "REST.GET.CORS"}},
+	{"GET",    S3_BUCKET,      {"encryption"},              {"GetBucketEncryption", "REST.GET.ENCRYPTION"}},
+	{"GET",    S3_BUCKET,      {"intelligent-tiering", "id"}, {"GetBucketIntelligentTieringConfiguration", "REST.GET.INTELLIGENT_TIERING"}},
+	{"GET",    S3_BUCKET,      {"intelligent-tiering"},     {"ListBucketIntelligentTieringConfigurations", "REST.GET.INTELLIGENT_TIERING"}},
+	{"GET",    S3_BUCKET,      {"inventory", "id"},         {"GetBucketInventoryConfiguration", "REST.GET.INVENTORY"}},
+	{"GET",    S3_BUCKET,      {"inventory"},               {"ListBucketInventoryConfigurations", "REST.GET.INVENTORY"}},
+	{"GET",    S3_BUCKET,      {"lifecycle"},               {"GetBucketLifecycleConfiguration", "REST.GET.LIFECYCLE"}},
+	{"GET",    S3_BUCKET,      {"location"},                {"GetBucketLocation", "REST.GET.LOCATION"}},
+	{"GET",    S3_BUCKET,      {"logging"},                 {"GetBucketLogging", "REST.GET.LOGGING_STATUS"}},
+	{"GET",    S3_BUCKET,      {"metadataConfiguration"},   {"GetBucketMetadataConfiguration", NULL}},
+	{"GET",    S3_BUCKET,      {"metadataTable"},           {"GetBucketMetadataTableConfiguration", NULL}},
+	{"GET",    S3_BUCKET,      {"metrics", "id"},           {"GetBucketMetricsConfiguration", "REST.GET.METRICS"}},
+	{"GET",    S3_BUCKET,      {"metrics"},                 {"ListBucketMetricsConfigurations", "REST.GET.METRICS"}},
+	{"GET",    S3_BUCKET,      {"notification"},            {"GetBucketNotificationConfiguration", "REST.GET.NOTIFICATION"}},
+	{"GET",    S3_BUCKET,      {"object-lock"},             {"GetObjectLockConfiguration", "REST.GET.OBJECT_LOCK_CONFIGURATION"}},
+	{"GET",    S3_BUCKET,      {"ownershipControls"},       {"GetBucketOwnershipControls", "REST.GET.OWNERSHIP_CONTROLS"}},
+	{"GET",    S3_BUCKET,      {"policy"},                  {"GetBucketPolicy", "REST.GET.BUCKETPOLICY"}},
+	{"GET",    S3_BUCKET,      {"policyStatus"},            {"GetBucketPolicyStatus", "REST.GET.POLICY_STATUS"}},
+	{"GET",    S3_BUCKET,      {"publicAccessBlock"},       {"GetPublicAccessBlock", "REST.GET.PUBLIC_ACCESS_BLOCK"}},
+	{"GET",    S3_BUCKET,      {"replication"},             {"GetBucketReplication", "REST.GET.REPLICATION"}},
+	{"GET",    S3_BUCKET,      {"requestPayment"},          {"GetBucketRequestPayment", "REST.GET.REQUEST_PAYMENT"}},
+	{"GET",    S3_BUCKET,      {"session"},                 {"CreateSession", NULL}},
+	{"GET",    S3_BUCKET,      {"tagging"},                 {"GetBucketTagging", "REST.GET.TAGGING"}},
+	{"GET",    S3_BUCKET,      {"uploads"},                 {"ListMultipartUploads", "REST.GET.UPLOADS"}},
+	{"GET",    S3_BUCKET,      {"versioning"},              {"GetBucketVersioning", "REST.GET.VERSIONING"}},
+	{"GET",    S3_BUCKET,      {"versions"},                {"ListObjectVersions", "REST.GET.BUCKETVERSIONS"}},
+	{"GET",    S3_BUCKET,      {"website"},                 {"GetBucketWebsite", "REST.GET.WEBSITE"}},
+	{"GET",    S3_BUCKET,      {"list-type=2"},             {"ListObjectsV2", "REST.GET.BUCKET"}},
+	{"GET",    S3_BUCKET,      {0},                         {"ListObjects", "REST.GET.BUCKET"}},
+	{"PUT",    S3_BUCKET,      {"abac"},                    {"PutBucketAbac", NULL}},
+	{"PUT",    S3_BUCKET,      {"accelerate"},              {"PutBucketAccelerateConfiguration", "REST.PUT.ACCELERATE"}},
+	{"PUT",    S3_BUCKET,      {"acl"},                     {"PutBucketAcl", "REST.PUT.ACL"}},
+	{"PUT",    S3_BUCKET,      {"analytics"},               {"PutBucketAnalyticsConfiguration", "REST.PUT.ANALYTICS"}},
+	{"PUT",    S3_BUCKET,      {"cors"},                    {"PutBucketCors", "REST.PUT.CORS"}},
+	{"PUT",    S3_BUCKET,      {"encryption"},              {"PutBucketEncryption", "REST.PUT.ENCRYPTION"}},
+	{"PUT",    S3_BUCKET,      {"intelligent-tiering"},     {"PutBucketIntelligentTieringConfiguration", "REST.PUT.INTELLIGENT_TIERING"}},
+	{"PUT",    S3_BUCKET,      {"inventory"},               {"PutBucketInventoryConfiguration", "REST.PUT.INVENTORY"}},
+	{"PUT",    S3_BUCKET,      {"lifecycle"},               {"PutBucketLifecycleConfiguration", "REST.PUT.LIFECYCLE"}},
+	{"PUT",    S3_BUCKET,      {"logging"},                 {"PutBucketLogging", "REST.PUT.LOGGING_STATUS"}},
+	{"PUT",    S3_BUCKET,      {"metadataInventoryTable"},  {"UpdateBucketMetadataInventoryTableConfiguration", NULL}},
+	{"PUT",    S3_BUCKET,      {"metadataJournalTable"},    {"UpdateBucketMetadataJournalTableConfiguration", NULL}},
+	{"PUT",    S3_BUCKET,      {"metrics"},                 {"PutBucketMetricsConfiguration", "REST.PUT.METRICS"}},
+	{"PUT",    S3_BUCKET,      {"notification"},            {"PutBucketNotificationConfiguration", "REST.PUT.NOTIFICATION"}},
+	{"PUT",    S3_BUCKET,      {"object-lock"},             {"PutObjectLockConfiguration", "REST.PUT.OBJECT_LOCK_CONFIGURATION"}},
+	{"PUT",    S3_BUCKET,      {"ownershipControls"},       {"PutBucketOwnershipControls", "REST.PUT.OWNERSHIP_CONTROLS"}},
+	{"PUT",    S3_BUCKET,      {"policy"},                  {"PutBucketPolicy", "REST.PUT.BUCKETPOLICY"}},
+	{"PUT",    S3_BUCKET,      {"publicAccessBlock"},       {"PutPublicAccessBlock", "REST.PUT.PUBLIC_ACCESS_BLOCK"}},
+	{"PUT",    S3_BUCKET,      {"replication"},             {"PutBucketReplication", "REST.PUT.REPLICATION"}},
+	{"PUT",    S3_BUCKET,      {"requestPayment"},          {"PutBucketRequestPayment", "REST.PUT.REQUEST_PAYMENT"}},
+	{"PUT",    S3_BUCKET,      {"tagging"},                 {"PutBucketTagging", "REST.PUT.TAGGING"}},
+	{"PUT",    S3_BUCKET,      {"versioning"},              {"PutBucketVersioning", "REST.PUT.VERSIONING"}},
+	{"PUT",    S3_BUCKET,      {"website"},                 {"PutBucketWebsite", "REST.PUT.WEBSITE"}},
+	{"PUT",    S3_BUCKET,      {0},                         {"CreateBucket", "REST.PUT.BUCKET"}},
+	{"POST",   S3_BUCKET,      {"delete"},                  {"DeleteObjects", "REST.POST.MULTI_OBJECT_DELETE"}},
+	{"POST",   S3_BUCKET,      {"metadataConfiguration"},   {"CreateBucketMetadataConfiguration", NULL}},
+	{"POST",   S3_BUCKET,      {"metadataTable"},           {"CreateBucketMetadataTableConfiguration", NULL}},
+	{"POST",   S3_BUCKET,      {"Content-Type:multipart/form-data"}, {"PostObject", "REST.POST.OBJECT"}},
+	{"DELETE", S3_BUCKET,      {"analytics"},               {"DeleteBucketAnalyticsConfiguration", "REST.DELETE.ANALYTICS"}},
+	{"DELETE", S3_BUCKET,      {"cors"},                    {"DeleteBucketCors", "REST.DELETE.CORS"}},
+	{"DELETE", S3_BUCKET,      {"encryption"},              {"DeleteBucketEncryption", "REST.DELETE.ENCRYPTION"}},
+	{"DELETE", S3_BUCKET,      {"intelligent-tiering"},     {"DeleteBucketIntelligentTieringConfiguration", "REST.DELETE.INTELLIGENT_TIERING"}},
+	{"DELETE", S3_BUCKET,      {"inventory"},               {"DeleteBucketInventoryConfiguration", "REST.DELETE.INVENTORY"}},
+	{"DELETE", S3_BUCKET,      {"lifecycle"},               {"DeleteBucketLifecycle", "REST.DELETE.LIFECYCLE"}},
+	{"DELETE", S3_BUCKET,      {"metadataConfiguration"},   {"DeleteBucketMetadataConfiguration", NULL}},
+	{"DELETE", S3_BUCKET,      {"metadataTable"},           {"DeleteBucketMetadataTableConfiguration", NULL}},
+	{"DELETE", S3_BUCKET,      {"metrics"},                 {"DeleteBucketMetricsConfiguration", "REST.DELETE.METRICS"}},
+	{"DELETE", S3_BUCKET,      {"ownershipControls"},       {"DeleteBucketOwnershipControls", "REST.DELETE.OWNERSHIP_CONTROLS"}},
+	{"DELETE", S3_BUCKET,      {"policy"},                  {"DeleteBucketPolicy", "REST.DELETE.BUCKETPOLICY"}},
+	{"DELETE", S3_BUCKET,      {"publicAccessBlock"},       {"DeletePublicAccessBlock", "REST.DELETE.PUBLIC_ACCESS_BLOCK"}},
+	{"DELETE", S3_BUCKET,      {"replication"},             {"DeleteBucketReplication", "REST.DELETE.REPLICATION"}},
+	{"DELETE", S3_BUCKET,      {"tagging"},                 {"DeleteBucketTagging", "REST.DELETE.TAGGING"}},
+	{"DELETE", S3_BUCKET,      {"website"},                 {"DeleteBucketWebsite", "REST.DELETE.WEBSITE"}},
+	{"DELETE", S3_BUCKET,      {0},                         {"DeleteBucket", "REST.DELETE.BUCKET"}},
 	/* clang-format on */
 };
 
@@ -219,8 +219,8 @@ static enum found find_needs(const struct http1_request *request, struct slice q
 	return found;
 }
 
-const char *s3_operation(const struct http1_request *request, enum s3_level level,
-			 struct slice query)
+const struct s3_operation *s3_operation(const struct http1_request *request, enum s3_level level,
+					struct slice query)
 {
 	uint64_t begun = firsts(query);
 
@@ -229,7 +229,7 @@ const char *s3_operation(const struct http1_request *request, enum s3_level leve
 			continue;
 		switch (find_needs(request, query, begun, row)) {
 		case PRESENT:
-			return row->operation;
+			return &row->is;
 		case UNREAD:
 			return NULL;
 		case ABSENT:
@@ -239,7 +239,7 @@ const char *s3_operation(const struct http1_request *request, enum s3_level leve
 	return NULL;
 }
 
-const char *s3_operation_hint(struct slice method, struct slice query)
+const struct s3_operation *s3_operation_hint(struct slice method, struct slice query)
 {
 	struct url_param param;
 
@@ -247,9 +247,8 @@ const char *s3_operation_hint(struct slice method, struct slice query)
 		if (!param.value.p || !url_is(param.name, SLICE("x-id")))
 			continue;
 		for (const struct row *row = rows; row < rows + ROWS; row++)
-			if (is_text(method, row->method) &&
-			    url_is(param.value, text(row->operation)))
-				return row->operation;
+			if (is_text(method, row->method) && url_is(param.value, text(row->is.name)))
+				return &row->is;
 	}
 	return NULL;
 }
@@ -258,10 +257,10 @@ const char *s3_operation_hint(struct slice method, struct slice query)
 const char *s3_operation_name(size_t i)
 {
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (row > rows && strcmp(row->operation, row[-1].operation) == 0)
+		if (row > rows && strcmp(row->is.name, row[-1].is.name) == 0)
 			continue;
 		if (i-- == 0)
-			return row->operation;
+			return row->is.name;
 	}
 	return NULL;
 }

@@ -12,16 +12,23 @@ enum s3_level {
 	S3_DIRECTORIES, /* no bucket, at the control endpoint of S3 Express */
 	S3_BUCKET,
 	S3_KEY,
-	S3_ROUTE, /* the answer of an Object Lambda function */
+	S3_WEBSITE, /* a key, or an index document, of a website */
+	S3_ROUTE,   /* the answer of an Object Lambda function */
 };
 
-/* The SDK's name for the operation, static storage; NULL when the table has
- * none, or when a header that was not read may decide. */
-const char *s3_operation(const struct http1_request *request, enum s3_level level,
-			 struct slice query);
+/* What an operation is called. */
+struct s3_operation {
+	const char *name;     /* by the SDKs */
+	const char *log_name; /* in Amazon's server access log; NULL unknown */
+};
+
+/* The operation, static storage; NULL when the table has none, or when a header
+ * that was not read may decide. */
+const struct s3_operation *s3_operation(const struct http1_request *request, enum s3_level level,
+					struct slice query);
 
 /* The operation that an SDK wrote into the query itself ("x-id=GetObject"),
  * when the table knows it with this method; else NULL. */
-const char *s3_operation_hint(struct slice method, struct slice query);
+const struct s3_operation *s3_operation_hint(struct slice method, struct slice query);
 
 #endif

@@ -122,10 +122,38 @@ static bool begins(struct slice text, const char *words)
 	return text.n == n || !is_word(words[n - 1]) || !is_word(text.p[n]);
 }
 
-const char *useragent_client(struct slice user_agent)
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* "/1.26.27", "#1.34.0", " 3.3.4", or the same after the rest of a name:
+ * "-coreclr/3.7.1". A version has a number in it. */
+static struct slice version_after(struct slice text)
+{
+	size_t n = 0;
+	bool numbered = false;
+
+	if (text.n && text.p[0] == '-')
+		while (n < text.n && (is_word(text.p[n]) || text.p[n] == '-'))
+			n++;
+	/* "mc/" took its mark along. */
+	if (n < text.n && strchr("/# ", text.p[n]) && text.p[n])
+		n++;
+	text = slice_from(text, n);
+	if (text.n > 1 && (text.p[0] == 'v' || text.p[0] == 'V') && is_digit(text.p[1]))
+		text = slice_from(text, 1);
+	for (n = 0; n < text.n && (is_word(text.p[n]) || strchr(".-+~", text.p[n])) && text.p[n];
+	     n++)
+		numbered |= is_digit(text.p[n]);
+	return numbered ? (struct slice){text.p, n} : SLICE_NONE;
+}
+
+const char *useragent_client(struct slice user_agent, struct slice *version)
 {
 	size_t best = ROWS;
 
+	*version = SLICE_NONE;
 	if (user_agent.n > LOOK_AT)
 		user_agent.n = LOOK_AT;
 	for (size_t i = 0; i < user_agent.n; i++) {
@@ -137,9 +165,14 @@ const char *useragent_client(struct slice user_agent)
 		    (i > 0 && (is_word(here.p[-1]) || here.p[-1] == '-')))
 			continue;
 		for (size_t row = 0; row < best; row++) {
-			if (rows[row].words[0] == first && begins(here, rows[row].words))
+			if (rows[row].words[0] == first && begins(here, rows[row].words)) {
 				best = row;
+				*version = version_after(slice_from(here, strlen(rows[row].words)));
+			}
 		}
 	}
+	/* What browsers write behind that word is no version of theirs. */
+	if (best == ROWS - 1)
+		*version = SLICE_NONE;
 	return best < ROWS ? rows[best].client : NULL;
 }

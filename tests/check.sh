@@ -41,6 +41,7 @@ replay() {
 
 suite unit build/unit
 suite points build/points/run
+suite api /usr/bin/python3 tests/api/botocore_requests.py build/api/operations
 suite fuzz replay
 suite e2e /usr/bin/python3 tests/e2e/run.py
 

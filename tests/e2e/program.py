@@ -307,6 +307,9 @@ def command_with_pure_json():
         expect((row["bucket"], row["key"]) == (bucket, "file"), brief(rows))
         expect(row["operation"] == "GetObject", f"operation {row['operation']}")
         expect(row["client_type"] == "curl", f"client_type {row['client_type']}")
+        version = subprocess.check_output(["curl", "--version"], text=True).split()[1]
+        expect(row["client_version"] == version, f"client_version {row['client_version']}")
+        expect(row["log_operation"] == "REST.GET.OBJECT", f"log_operation {row['log_operation']}")
         expect(status == 0, f"curl succeeds alone; beneath us, with stderr closed: {status}")
 
 

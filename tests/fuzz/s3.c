@@ -32,11 +32,12 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct http1_request request;
 	struct http1_response response;
 	struct s3_request alone, answered;
-	struct slice code = s3_error_code(in);
+	struct slice code = s3_error_code(in), version;
 
 	inside(code, in);
 	CHECK(!code.p || (code.n && !memchr(code.p, '<', code.n)));
-	useragent_client(in);
+	CHECK(useragent_client(in, &version) || !version.p);
+	inside(version, in);
 
 	/* A response may follow the request, as in a recorded exchange. */
 	long n = http1_request(in, &request);
@@ -49,11 +50,14 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	inside(answered.bucket, in);
 	inside(answered.key, in);
 	inside(answered.endpoint, in);
+	inside(answered.region, in);
 	inside(answered.path, in);
 	inside(answered.query, in);
 	CHECK(slice_is(alone.path, answered.path) && slice_is(alone.query, answered.query));
 	CHECK(!answered.operation || is_listed(answered.operation));
-	CHECK(answered.is_s3 || (!answered.operation && !answered.bucket.p && !answered.key.p));
+	CHECK(answered.operation || !answered.log_operation);
+	CHECK(answered.is_s3 ||
+	      (!answered.operation && !answered.bucket.p && !answered.key.p && !answered.region.p));
 	CHECK(!answered.bucket.p || answered.bucket.n);
 	CHECK(!answered.key.p || (answered.key.n && answered.bucket.n));
 	CHECK(!memchr(answered.path.p ? answered.path.p : "", '?', answered.path.n));

@@ -55,9 +55,10 @@ static void rows_feed(const struct exchange *e, bool final)
 	for (int i = 0; i < n && rows.n < ROWS_MAX; i++) {
 		struct request *row = &rows.row[rows.n++];
 		ptrdiff_t moved = (char *)row - (char *)&built[i];
-		const char **text[] = {&row->comm,	 &row->method,	   &row->bucket,
-				       &row->key,	 &row->endpoint,   &row->path,
-				       &row->error_code, &row->request_id, &row->host_id};
+		const char **text[] = {&row->comm,	 &row->method,	       &row->bucket,
+				       &row->key,	 &row->endpoint,       &row->path,
+				       &row->region,	 &row->client_version, &row->error_code,
+				       &row->request_id, &row->host_id};
 
 		*row = built[i];
 		/* Texts lie in the row they belong to. */

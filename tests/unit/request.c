@@ -377,9 +377,13 @@ static void a_row_says_who_and_what(void)
 	CU_ASSERT(row->is_s3);
 	CU_ASSERT_STRING_EQUAL(row->method, "GET");
 	CU_ASSERT_STRING_EQUAL(row->operation, "GetObject");
+	CU_ASSERT_STRING_EQUAL(row->log_operation, "REST.GET.OBJECT");
 	CU_ASSERT_STRING_EQUAL(row->bucket, "bucket");
 	CU_ASSERT_STRING_EQUAL(row->key, "a b");
 	CU_ASSERT_STRING_EQUAL(row->endpoint, "s3.eu-west-1.amazonaws.com");
+	CU_ASSERT_STRING_EQUAL(row->region, "eu-west-1");
+	CU_ASSERT_STRING_EQUAL(row->client_type, "boto3");
+	CU_ASSERT_STRING_EQUAL(row->client_version, "1.26.27");
 	CU_ASSERT_STRING_EQUAL(row->path, "/bucket/a%20b?versionId=1");
 	CU_ASSERT_STRING_EQUAL(row->request_id, "RID");
 	CU_ASSERT_STRING_EQUAL(row->host_id, "HID");

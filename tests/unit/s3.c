@@ -47,10 +47,11 @@ static bool classify(const char *line, const char *host, const char *headers, bo
 
 static void report(const char *line, const char *host, const struct s3_request *r)
 {
-	fprintf(stderr, "\n  %s (%s): s3 %d, %s, bucket %.*s, key %.*s, endpoint %.*s\n", line,
+	fprintf(stderr,
+		"\n  %s (%s): s3 %d, %s, bucket %.*s, key %.*s, endpoint %.*s, region %.*s\n", line,
 		host ? host : "no host", r->is_s3, r->operation ? r->operation : "-",
 		(int)r->bucket.n, r->bucket.p, (int)r->key.n, r->key.p, (int)r->endpoint.n,
-		r->endpoint.p);
+		r->endpoint.p, (int)r->region.n, r->region.p);
 }
 
 static const struct {
@@ -133,6 +134,10 @@ static const struct {
 	{"POST /WriteGetObjectResponse", "r.s3-object-lambda.us-east-1.amazonaws.com",
 	 "x-amz-request-route: r\r\n", "WriteGetObjectResponse", 0, 0,
 	 "s3-object-lambda.us-east-1.amazonaws.com"},
+	{"POST /WriteGetObjectResponse", "r.own.example.net:9000", V4 "x-amz-request-route: R\r\n",
+	 "WriteGetObjectResponse", 0, 0, "own.example.net:9000"},
+	{"POST /WriteGetObjectResponse", "other.example.net", V4 "x-amz-request-route: r\r\n",
+	 "WriteGetObjectResponse", 0, 0, "other.example.net"},
 	{"GET /k", "b.storage.googleapis.com", 0, "GetObject", "b", "k", "storage.googleapis.com"},
 	{"GET /b/k", "0a1b.r2.cloudflarestorage.com", 0, "GetObject", "b", "k",
 	 "0a1b.r2.cloudflarestorage.com"},
@@ -254,6 +259,203 @@ static void operations_have_their_names(void)
 	}
 }
 
+/* Every form of endpoint: with "/k" the bucket stands in the host, with "/b/k" in
+ * the path. signature: what the request is signed for, NULL for unsigned. */
+#define SIGNED(region)                                                                             \
+	"Authorization: AWS4-HMAC-SHA256 Credential=AKID/20240101/" region                         \
+	"/s3/aws4_request, SignedHeaders=host, Signature=00\r\n"
+static const struct {
+	const char *host, *target, *signature, *bucket, *endpoint, *region;
+} forms[] = {
+	/* Amazon */
+	{"b.s3.eu-west-1.amazonaws.com", "/k", 0, "b", "s3.eu-west-1.amazonaws.com", "eu-west-1"},
+	{"s3.eu-west-1.amazonaws.com", "/b/k", 0, "b", "s3.eu-west-1.amazonaws.com", "eu-west-1"},
+	{"b.s3-eu-west-1.amazonaws.com", "/k", 0, "b", "s3-eu-west-1.amazonaws.com", "eu-west-1"},
+	{"b.s3.amazonaws.com", "/k", 0, "b", "s3.amazonaws.com", 0},
+	{"b.s3.amazonaws.com", "/k", SIGNED("us-east-1"), "b", "s3.amazonaws.com", "us-east-1"},
+	{"b.s3-external-1.amazonaws.com", "/k", 0, "b", "s3-external-1.amazonaws.com", 0},
+	{"b.s3.cn-north-1.amazonaws.com.cn", "/k", 0, "b", "s3.cn-north-1.amazonaws.com.cn",
+	 "cn-north-1"},
+	{"b.s3.us-isof-south-1.csp.hci.ic.gov", "/k", 0, "b", "s3.us-isof-south-1.csp.hci.ic.gov",
+	 "us-isof-south-1"},
+	{"b.s3.eu-west-1.amazonaws.com", "/k", SIGNED("us-east-1"), "b",
+	 "s3.eu-west-1.amazonaws.com", "eu-west-1"},
+	/* dual-stack, accelerate, FIPS */
+	{"b.s3.dualstack.us-west-2.amazonaws.com", "/k", 0, "b",
+	 "s3.dualstack.us-west-2.amazonaws.com", "us-west-2"},
+	{"s3.dualstack.us-west-2.amazonaws.com", "/b/k", 0, "b",
+	 "s3.dualstack.us-west-2.amazonaws.com", "us-west-2"},
+	{"b.s3-accelerate.amazonaws.com", "/k", 0, "b", "s3-accelerate.amazonaws.com", 0},
+	{"b.s3-accelerate.dualstack.amazonaws.com", "/k", SIGNED("ap-south-1"), "b",
+	 "s3-accelerate.dualstack.amazonaws.com", "ap-south-1"},
+	{"b.s3-fips.us-gov-west-1.amazonaws.com", "/k", 0, "b",
+	 "s3-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"},
+	{"b.s3-fips-us-gov-west-1.amazonaws.com", "/k", 0, "b",
+	 "s3-fips-us-gov-west-1.amazonaws.com", "us-gov-west-1"},
+	{"b.s3-fips.dualstack.us-east-2.amazonaws.com", "/k", 0, "b",
+	 "s3-fips.dualstack.us-east-2.amazonaws.com", "us-east-2"},
+	/* access points */
+	{"ap-1.s3-accesspoint.us-east-1.amazonaws.com", "/k", 0, "ap-1",
+	 "s3-accesspoint.us-east-1.amazonaws.com", "us-east-1"},
+	{"ap-1.s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com", "/k", 0, "ap-1",
+	 "s3-accesspoint-fips.dualstack.us-east-1.amazonaws.com", "us-east-1"},
+	{"l-1.s3-object-lambda.eu-north-1.amazonaws.com", "/k", 0, "l-1",
+	 "s3-object-lambda.eu-north-1.amazonaws.com", "eu-north-1"},
+	{"ap-1.op-2.s3-outposts.us-east-1.amazonaws.com", "/k", 0, "ap-1.op-2",
+	 "s3-outposts.us-east-1.amazonaws.com", "us-east-1"},
+	{"m.mrap.accesspoint.s3-global.amazonaws.com", "/k",
+	 "Authorization: AWS4-ECDSA-P256-SHA256 Credential=AKID/20240101/s3/aws4_request, S=0\r\n",
+	 "m.mrap", "accesspoint.s3-global.amazonaws.com", 0},
+	/* S3 Express, VPC endpoints, websites */
+	{"b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", "/k", 0,
+	 "b--use1-az4--x-s3", "s3express-use1-az4.us-east-1.amazonaws.com", "us-east-1"},
+	{"s3express-control.us-east-1.amazonaws.com", "/b/k", 0, "b",
+	 "s3express-control.us-east-1.amazonaws.com", "us-east-1"},
+	{"b.bucket.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com", "/k", 0, "b",
+	 "bucket.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com", "eu-west-1"},
+	{"ap-1.accesspoint.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com", "/k", 0, "ap-1",
+	 "accesspoint.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com", "eu-west-1"},
+	{"b.s3-website-eu-west-1.amazonaws.com", "/k", 0, "b", "s3-website-eu-west-1.amazonaws.com",
+	 "eu-west-1"},
+	{"b.s3-website.eu-central-1.amazonaws.com", "/k", 0, "b",
+	 "s3-website.eu-central-1.amazonaws.com", "eu-central-1"},
+	/* other providers */
+	{"0a.r2.cloudflarestorage.com", "/b/k", SIGNED("auto"), "b", "0a.r2.cloudflarestorage.com",
+	 "auto"},
+	{"b.0a.r2.cloudflarestorage.com", "/k", 0, "b", "0a.r2.cloudflarestorage.com", 0},
+	{"b.storage.googleapis.com", "/k", 0, "b", "storage.googleapis.com", 0},
+	{"storage.googleapis.com", "/b/k",
+	 "Authorization: GOOG4-HMAC-SHA256 Credential=G/20240101/europe-west4/storage/goog4_request"
+	 "\r\n",
+	 "b", "storage.googleapis.com", "europe-west4"},
+	{"storage.us-east1.rep.googleapis.com", "/b/k", 0, "b",
+	 "storage.us-east1.rep.googleapis.com", "us-east1"},
+	{"b.s3.wasabisys.com", "/k", 0, "b", "s3.wasabisys.com", 0},
+	{"s3.eu-central-2.wasabisys.com", "/b/k", 0, "b", "s3.eu-central-2.wasabisys.com",
+	 "eu-central-2"},
+	{"b.s3.us-west-004.backblazeb2.com", "/k", 0, "b", "s3.us-west-004.backblazeb2.com",
+	 "us-west-004"},
+	{"b.nyc3.digitaloceanspaces.com", "/k", 0, "b", "nyc3.digitaloceanspaces.com", "nyc3"},
+	{"b.sos-ch-dk-2.exo.io", "/k", 0, "b", "sos-ch-dk-2.exo.io", "ch-dk-2"},
+	/* MinIO, Ceph and others under a name or an address of one's own */
+	{"127.0.0.1:9000", "/b/k", SIGNED("us-east-1"), "b", "127.0.0.1:9000", "us-east-1"},
+	{"[2001:db8::1]:7480", "/b/k", SIGNED("default"), "b", "[2001:db8::1]:7480", "default"},
+	{"10.0.0.5", "/b/k", "Authorization: AWS AKID:c2ln\r\n", "b", "10.0.0.5", 0},
+	{"minio:9000", "/b/k", SIGNED(""), "b", "minio:9000", 0},
+	{"rgw.example.net", "/b/k", SIGNED("default"), "b", "rgw.example.net", "default"},
+	{"h", "/b/k?X-Amz-Credential=A%2F20240101%2Feu-west-3%2Fs3%2Faws4_request", 0, "b", "h",
+	 "eu-west-3"},
+	/* --endpoint */
+	{"minio.lan:9000", "/b/k", 0, "b", "minio.lan:9000", 0},
+	{"b.minio.lan:9000", "/k", SIGNED("lan"), "b", "minio.lan:9000", "lan"},
+	{"a.b.ceph.lan", "/k", 0, "a.b", "ceph.lan", 0},
+};
+
+static void endpoints_have_their_forms(void)
+{
+	static const char *const pattern[] = {"minio.lan:9000", "*.ceph.lan"};
+	static const struct s3_endpoints endpoints = {pattern, COUNT(pattern)};
+
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		struct s3_request r;
+		char line[256];
+
+		snprintf(line, sizeof(line), "GET %s", forms[i].target);
+		bool ok = classify(line, forms[i].host, forms[i].signature, true, NULL, &endpoints,
+				   &r) &&
+			  r.is_s3 && same(text(r.operation), "GetObject") &&
+			  same(r.bucket, forms[i].bucket) && same(r.key, "k") &&
+			  same(r.endpoint, forms[i].endpoint) && (r.region.p || !forms[i].region) &&
+			  same(r.region, forms[i].region);
+
+		CU_ASSERT(ok);
+		if (!ok)
+			report(line, forms[i].host, &r);
+	}
+}
+
+/* Whatever a key looks like, it is one: the bucket never comes out of it. */
+static void keys_are_not_read_into(void)
+{
+	static const struct {
+		const char *key, *query, *operation;
+	} rows[] = {
+		{"a%2Fb", "", "GetObject"},
+		{"%2Fa%2F", "", "GetObject"},
+		{"a+b%2Bc%20d", "", "GetObject"},
+		{"\xc3\xa9/\xe2\x82\xac", "", "GetObject"},
+		{"%01%0a%7f", "", "GetObject"},
+		{"\x01\x02", "", "GetObject"},
+		{"other-bucket/", "", "GetObject"},
+		{"/", "", "GetObject"},
+		{"//a//", "", "GetObject"},
+		{"s3.amazonaws.com/b/k", "", "GetObject"},
+		{"http://b.s3.amazonaws.com/x", "", "GetObject"},
+		{"acl", "", "GetObject"},
+		{"a&acl", "", "GetObject"},
+		{"a%3Facl", "", "GetObject"},
+		{"uploads", "prefix=x&delimiter=/", "GetObject"},
+		{"k", "prefix=acl", "GetObject"},
+		{"k", "response-content-type=a/b?acl", "GetObject"},
+		{"k", "versionId=1&acl", "GetObjectAcl"},
+		{"?acl", "", "GetObjectAcl"}, /* no key, for once: what follows is the query */
+	};
+
+	for (size_t i = 0; i < COUNT(rows) * 2; i++) {
+		bool path_style = i % 2, none = rows[i / 2].key[0] == '?';
+		char line[256];
+		struct s3_request r;
+
+		snprintf(line, sizeof(line), "GET %s/%s%s%s", path_style ? "/b" : "",
+			 rows[i / 2].key, rows[i / 2].query[0] ? "?" : "", rows[i / 2].query);
+		bool ok = classify(line, path_style ? "s3.amazonaws.com" : "b.s3.amazonaws.com",
+				   NULL, true, NULL, NULL, &r) &&
+			  same(r.bucket, "b") && same(r.key, none ? NULL : rows[i / 2].key) &&
+			  same(text(r.operation), none ? "GetBucketAcl" : rows[i / 2].operation);
+
+		CU_ASSERT(ok);
+		if (!ok)
+			report(line, NULL, &r);
+	}
+}
+
+/* The log's names that people look for, and some that the log has none for. */
+static void operations_are_named_as_in_the_access_log(void)
+{
+	static const struct {
+		const char *line, *host, *headers, *name;
+	} rows[] = {
+		{"GET /k", "b.s3.amazonaws.com", 0, "REST.GET.OBJECT"},
+		{"HEAD /k", "b.s3.amazonaws.com", 0, "REST.HEAD.OBJECT"},
+		{"PUT /k?partNumber=1&uploadId=u", "b.s3.amazonaws.com", 0, "REST.PUT.PART"},
+		{"PUT /k?partNumber=1&uploadId=u", "b.s3.amazonaws.com", COPY, "REST.COPY.PART"},
+		{"PUT /k", "b.s3.amazonaws.com", COPY, "REST.COPY.OBJECT"},
+		{"POST /k?uploads", "b.s3.amazonaws.com", 0, "REST.POST.UPLOADS"},
+		{"POST /k?uploadId=u", "b.s3.amazonaws.com", 0, "REST.POST.UPLOAD"},
+		{"DELETE /k?uploadId=u", "b.s3.amazonaws.com", 0, "REST.DELETE.UPLOAD"},
+		{"GET /?list-type=2", "b.s3.amazonaws.com", 0, "REST.GET.BUCKET"},
+		{"GET /?versions", "b.s3.amazonaws.com", 0, "REST.GET.BUCKETVERSIONS"},
+		{"GET /?logging", "b.s3.amazonaws.com", 0, "REST.GET.LOGGING_STATUS"},
+		{"GET /k?tagging", "b.s3.amazonaws.com", 0, "REST.GET.OBJECT_TAGGING"},
+		{"GET /?tagging", "b.s3.amazonaws.com", 0, "REST.GET.TAGGING"},
+		{"DELETE /?policy", "b.s3.amazonaws.com", 0, "REST.DELETE.BUCKETPOLICY"},
+		{"POST /?delete", "b.s3.amazonaws.com", 0, "REST.POST.MULTI_OBJECT_DELETE"},
+		{"GET /", "b.s3-website-us-east-1.amazonaws.com", 0, "WEBSITE.GET.OBJECT"},
+		{"HEAD /k", "b.s3-website.eu-west-3.amazonaws.com", 0, "WEBSITE.HEAD.OBJECT"},
+		{"GET /?session", "b.s3.amazonaws.com", 0, 0},
+		{"PATCH /k", "b.s3.amazonaws.com", 0, 0},
+		{"GET /k", "h", 0, 0}, /* no S3 */
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct s3_request r;
+
+		CU_ASSERT(classify(rows[i].line, rows[i].host, rows[i].headers, true, NULL, NULL,
+				   &r));
+		CU_ASSERT(same(text(r.log_operation), rows[i].name));
+	}
+}
+
 static void a_header_not_read_is_not_guessed(void)
 {
 	struct s3_request r;
@@ -339,6 +541,14 @@ static const struct {
 	{false, "GET /api/datasources", "grafana:3000", "Authorization: Bearer x\r\n", 0},
 	{false, "POST /?Action=AssumeRoleWithWebIdentity&Version=2011-06-15", "minio:9000", 0,
 	 "Server: MinIO\r\n"},
+	{false, "POST /", "sts.eu-west-1.amazonaws.com",
+	 "Content-Type: application/x-www-form-urlencoded\r\n" SCOPE("sts"), 0},
+	{false, "POST /?Action=GetCallerIdentity&Version=2011-06-15", "sts.amazonaws.com", 0,
+	 "x-amzn-RequestId: 1\r\n"},
+	{false, "GET /metrics", "minio:9000", "User-Agent: Prometheus/2.45\r\n", 0},
+	{false, "GET /minio/prometheus/metrics", "minio:9000", 0, "Server: MinIO\r\n"},
+	{false, "GET /api/v1/query?query=up", "prometheus:9090", 0, 0},
+	{false, "GET /api/health", "grafana:3000", "User-Agent: Grafana/10.0\r\n", 0},
 	{false, "CONNECT s3.amazonaws.com:443", "s3.amazonaws.com:443", 0, 0},
 	{false, "POST /", "kms", "X-Amz-Target: TrentService.Decrypt\r\n" AMZ_DATE, 0},
 };
@@ -429,6 +639,7 @@ static void every_beginning_of_a_head_is_consistent(void)
 		CU_ASSERT(!r.operation || same(text(r.operation), "UploadPartCopy"));
 		CU_ASSERT(!r.bucket.p || same(r.bucket, "bucket"));
 		CU_ASSERT(!r.key.p || same(r.key, "a/key"));
+		CU_ASSERT(!r.region.p || same(r.region, "us-east-1"));
 		CU_ASSERT_EQUAL(r.is_s3, n >= in.n - strlen(V4 COPY "\r\n"));
 	}
 }
@@ -489,6 +700,9 @@ static void operation_names_are_listed_once(void)
 CU_TestInfo s3_tests[] = {
 	{"bucket and key are found", bucket_and_key_are_found},
 	{"operations have their names", operations_have_their_names},
+	{"endpoints have their forms", endpoints_have_their_forms},
+	{"keys are not read into", keys_are_not_read_into},
+	{"operations are named as in the access log", operations_are_named_as_in_the_access_log},
 	{"a header not read is not guessed", a_header_not_read_is_not_guessed},
 	{"S3 is told from the rest", s3_is_told_from_the_rest},
 	{"endpoints the user names", endpoints_the_user_names},

@@ -29,11 +29,14 @@ static void make_request(void)
 		.is_s3 = true,
 		.method = "PUT",
 		.operation = "PutObject",
+		.log_operation = "REST.PUT.OBJECT",
 		.bucket = "logs",
 		.key = "2026/a.gz",
 		.endpoint = "s3.amazonaws.com",
+		.region = "us-east-1",
 		.path = "/logs/2026/a.gz?x-id=PutObject",
 		.client_type = "boto3",
+		.client_version = "1.26.27",
 		.request_id = "TX01",
 		.host_id = "h/1=",
 		.status = 200,
@@ -363,9 +366,9 @@ static void test_csv(void)
 	make_unknown();
 	printed("csv", false, 1);
 	CU_ASSERT_STRING_EQUAL(line(1),
-			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,5000.000000,,"
+			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,,,5000.000000,,"
 			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
-			       "no_response,,http,,,,,,false,false");
+			       "no_response,,,http,,,,,,false,false");
 	free(text);
 }
 
@@ -389,14 +392,17 @@ static void test_json_text(void)
 		printed("json", false, 1),
 		"{\"timestamp\":\"2026-01-31T12:00:01.123456Z\",\"pid\":4242,\"tid\":4243,"
 		"\"comm\":\"boto3\",\"uid\":1000,\"method\":\"PUT\",\"operation\":\"PutObject\","
+		"\"log_operation\":\"REST.PUT.OBJECT\","
 		"\"bucket\":\"logs\",\"key\":\"2026/a.gz\",\"endpoint\":\"s3.amazonaws.com\","
+		"\"region\":\"us-east-1\","
 		"\"path\":\"/logs/2026/a.gz?x-id=PutObject\",\"latency_ms\":12.345678,"
 		"\"ttfb_ms\":12.000001,\"phases\":{\"send_ms\":10.000000,\"expect_ms\":0.000000,"
 		"\"wait_ms\":2.000001,\"recv_ms\":0.345670,\"stall_ms\":0.000007},"
 		"\"request_size\":5000000000,\"response_size\":0,\"status_code\":200,"
 		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
 		"1=\","
-		"\"state\":\"complete\",\"client_type\":\"boto3\",\"via\":\"openssl\",\"fd\":7,"
+		"\"state\":\"complete\",\"client_type\":\"boto3\","
+		"\"client_version\":\"1.26.27\",\"via\":\"openssl\",\"fd\":7,"
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
 		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
 		"\"is_s3\":true,\"truncated\":false,\"lost\":5}\n");
@@ -406,12 +412,14 @@ static void test_json_text(void)
 		printed("json", false, 1),
 		"{\"timestamp\":\"2026-01-31T12:00:01.123456Z\",\"pid\":1,\"tid\":1,"
 		"\"comm\":\"curl\",\"uid\":0,\"method\":\"GET\",\"operation\":null,"
-		"\"bucket\":null,\"key\":null,\"endpoint\":null,\"path\":null,"
+		"\"log_operation\":null,\"bucket\":null,\"key\":null,\"endpoint\":null,"
+		"\"region\":null,\"path\":null,"
 		"\"latency_ms\":5000.000000,\"ttfb_ms\":null,\"phases\":{\"send_ms\":0.000001,"
 		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
 		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
 		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
-		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,\"via\":\"http\","
+		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,"
+		"\"client_version\":null,\"via\":\"http\","
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
 		"\"peer_address\":null,\"peer_port\":null,\"is_s3\":false,\"truncated\":false,"
 		"\"lost\":5}\n");
@@ -493,14 +501,17 @@ static void test_json_values(void)
 		{"comm", offsetof(struct request, comm)},
 		{"method", offsetof(struct request, method)},
 		{"operation", offsetof(struct request, operation)},
+		{"log_operation", offsetof(struct request, log_operation)},
 		{"bucket", offsetof(struct request, bucket)},
 		{"key", offsetof(struct request, key)},
 		{"endpoint", offsetof(struct request, endpoint)},
+		{"region", offsetof(struct request, region)},
 		{"path", offsetof(struct request, path)},
 		{"error_code", offsetof(struct request, error_code)},
 		{"request_id", offsetof(struct request, request_id)},
 		{"host_id", offsetof(struct request, host_id)},
 		{"client_type", offsetof(struct request, client_type)},
+		{"client_version", offsetof(struct request, client_version)},
 		{"via", offsetof(struct request, via)},
 	};
 	const size_t n = sizeof(texts) / sizeof(texts[0]);
@@ -585,7 +596,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 32);
+		CU_ASSERT_EQUAL(json_object_size(object), 35);
 		json_decref(object);
 		free(text);
 	}
