@@ -28,6 +28,7 @@
 #include "output/diagnosis.h"
 #include "output/sink.h"
 #include "output/summary.h"
+#include "parsers/calls.h"
 #include "parsers/extra.h"
 #include "parsers/event.h"
 #include "parsers/filter.h"
@@ -54,15 +55,16 @@
 #define PRIORITY (-10)	  /* our nice value while tracing */
 #define EXECS_MAX 512	  /* new programs looked up in one turn */
 #define PIPELINED_MAX 8	  /* rows of one exchange */
+#define CALLS_MAX 4096	  /* calls whose next attempt we wait for */
 
 struct dying {
 	uint32_t tgid;
 	uint64_t time;
 };
 
-/* An event of a batch: when it was sent, and where it lies. */
+/* An event of a batch: when what it tells was over, when it was sent, and where it lies. */
 struct arrival {
-	uint64_t time;
+	uint64_t over, time;
 	size_t at, size;
 };
 
@@ -76,6 +78,7 @@ struct run {
 	struct summary *summary;
 	struct counters counters;
 	struct inflight *inflight;
+	struct calls *calls;
 	struct connections *connections;
 	struct request_context context;
 	struct request rows[PIPELINED_MAX];
@@ -193,6 +196,7 @@ static void show(struct run *run, struct request *row)
 		run->counters.not_s3++;
 		return;
 	}
+	calls_add(run->calls, row);
 	identity_fill(run->identity, row, now_ns(CLOCK_MONOTONIC));
 	if (!filter_match(&run->settings, row)) {
 		run->counters.filtered++;
@@ -297,7 +301,8 @@ static bool take_event(void *ctx, const void *data, size_t size)
 		run->batch_size = n;
 	}
 	memcpy(run->batch + run->batch_used, data, size);
-	run->arrival[run->n_batch++] = (struct arrival){time, run->batch_used, size};
+	run->arrival[run->n_batch++] =
+		(struct arrival){event_over(data, size, time), time, run->batch_used, size};
 	run->batch_used += size;
 	return run->n_batch < BATCH_MAX && time < run->drain_began;
 }
@@ -306,6 +311,8 @@ static int by_time(const void *a, const void *b)
 {
 	const struct arrival *x = a, *y = b;
 
+	if (x->over != y->over)
+		return x->over < y->over ? -1 : 1;
 	return (x->time > y->time) - (x->time < y->time);
 }
 
@@ -337,6 +344,31 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 	}
 }
 
+/* Whether both ask for the same, as far as the first line of their heads tells. */
+static bool asks_the_same(const struct exchange *a, const struct exchange *b)
+{
+	uint32_t n = a->req_len < b->req_len ? a->req_len : b->req_len;
+	const void *end = memchr(a->req, '\r', n);
+
+	return end && memcmp(a->req, b->req, (size_t)((const __u8 *)end - a->req)) == 0;
+}
+
+/* An attempt is shown before the next one: if its answer was not whole when it was
+ * looked at last, it is now. */
+static void settle(struct run *run, const struct exchange *next)
+{
+	struct exchange e;
+
+	for (size_t i = inflight_count(run->inflight); i-- > 0;) {
+		struct exchange *open = inflight_at(run->inflight, i);
+
+		if (open->key.tgid == next->key.tgid && open->t_start < next->t_start &&
+		    asks_the_same(open, next) && tracer_lookup(run->tracer, &open->key, &e) == 0 &&
+		    e.id == open->id && e.changes != open->changes && event_check(&e) == 0)
+			feed(run, &e, false);
+	}
+}
+
 static void handle(struct run *run, const struct event *event)
 {
 	meet(run);
@@ -346,6 +378,7 @@ static void handle(struct run *run, const struct event *event)
 		/* Told before, and no longer in flight: shown already. */
 		if (event->exchange.reports && !inflight_find(run->inflight, event->exchange.id))
 			return;
+		settle(run, &event->exchange);
 		feed(run, &event->exchange, event->exchange.flags & EXCHANGE_ENDED);
 		return;
 	case EVENT_EXEC:
@@ -358,8 +391,8 @@ static void handle(struct run *run, const struct event *event)
 	}
 }
 
-/* Events of one drain, in the order in which they were sent: across CPUs the
- * buffers are only in order each for itself. */
+/* Events of one drain, in the order of what they tell: across CPUs the buffers are
+ * only in order each for itself, and an answer's end may be told late. */
 static void drain(struct run *run)
 {
 	static struct event event;
@@ -369,7 +402,7 @@ static void drain(struct run *run)
 	run->drain_began = now_ns(CLOCK_MONOTONIC);
 	tracer_drain(run->tracer, take_event, run);
 	for (size_t i = 1; i < run->n_batch && in_order; i++)
-		in_order = run->arrival[i - 1].time <= run->arrival[i].time;
+		in_order = by_time(&run->arrival[i - 1], &run->arrival[i]) <= 0;
 	if (!in_order)
 		qsort(run->arrival, run->n_batch, sizeof(run->arrival[0]), by_time);
 	for (size_t i = 0; i < run->n_batch && !run->stop; i++) {
@@ -511,6 +544,7 @@ static void count_kernel_side(struct run *run)
 		missing = again < missing ? again : missing;
 	}
 	run->counters.evicted += missing;
+	run->counters.calls_evicted = calls_evicted(run->calls);
 	run->counters.unfollowed =
 		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }
@@ -868,8 +902,9 @@ static int prepare(struct run *run)
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
 	run->inflight = inflight_new(INFLIGHT_MAX);
+	run->calls = calls_new(CALLS_MAX, false);
 	run->connections = connections_new();
-	return run->summary && run->inflight && run->connections ? 0 : -ENOMEM;
+	return run->summary && run->inflight && run->calls && run->connections ? 0 : -ENOMEM;
 }
 
 /* Traces until the end; returns the exit status. */
@@ -1001,6 +1036,7 @@ int main(int argc, char *argv[])
 	tracer_free(run.tracer);
 	summary_free(run.summary);
 	inflight_free(run.inflight);
+	calls_free(run.calls);
 	identity_free(run.identity);
 	connections_free(run.connections);
 	object_free(&program.object);

@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "sdk.h"
 #include "text.h"
 #include "useragent.h"
+
+#define INVOCATION_ID_MAX 64 /* SDKs send a UUID */
 
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
@@ -234,6 +237,41 @@ static struct slice answer_error(struct side side, const struct asked *asked,
 	return SLICE_NONE;
 }
 
+static uint64_t mix(uint64_t hash, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
+	return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+/* Method, host, target and the part of the object that is asked for. */
+static uint64_t likeness(const struct http1_request *head)
+{
+	uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), head->method);
+
+	hash = mix(hash, head->target);
+	hash = mix(hash, http1_header(&head->headers, SLICE("host")));
+	return mix(hash, http1_header(&head->headers, SLICE("range")));
+}
+
+/* What the client says about the call that this request is an attempt of. */
+static void set_attempt(struct request *r, const struct http1_request *head,
+			struct text_arena *arena)
+{
+	struct sdk_attempt attempt =
+		sdk_attempt_parse(http1_header(&head->headers, SLICE("amz-sdk-request")));
+	struct slice id = http1_header(&head->headers, SLICE("amz-sdk-invocation-id"));
+
+	if (id.n > INVOCATION_ID_MAX)
+		id.n = INVOCATION_ID_MAX;
+	r->invocation_id = id.n ? text_clean(arena, id) : NULL;
+	r->attempt = attempt.number;
+	r->max_attempts = attempt.max;
+	r->likeness = likeness(head);
+	r->backoff_ns = -1;
+	r->attempts = 1;
+}
+
 static void set_texts(struct request *r, const struct exchange *e, const struct asked *asked,
 		      const struct answer *a, struct side received,
 		      const struct request_context *context)
@@ -253,6 +291,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->key = text_decoded(&arena, s3.key);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
+	set_attempt(r, &asked->head, &arena);
 	r->client_type = useragent_client(http1_header(&asked->head.headers, SLICE("user-agent")));
 	if (response) {
 		r->request_id = text_clean(
@@ -266,6 +305,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 	if (s3.path.p)
 		r->path = text_target(&arena, s3.path, s3.query);
 	r->truncated |= arena.truncated;
+	r->text_used = arena.used;
 }
 
 static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,

@@ -57,7 +57,7 @@ static void rows_feed(const struct exchange *e, bool final)
 		ptrdiff_t moved = (char *)row - (char *)&built[i];
 		const char **text[] = {&row->comm,	 &row->method,	   &row->bucket,
 				       &row->key,	 &row->endpoint,   &row->path,
-				       &row->error_code, &row->request_id, &row->host_id};
+				       &row->error_code, &row->request_id, &row->host_id, &row->invocation_id};
 
 		*row = built[i];
 		/* Texts lie in the row they belong to. */

@@ -36,6 +36,10 @@ static void make_request(void)
 		.client_type = "boto3",
 		.request_id = "TX01",
 		.host_id = "h/1=",
+		.attempt = 2,
+		.max_attempts = 3,
+		.invocation_id = "aa-11",
+		.backoff_ns = 250000001,
 		.status = 200,
 		.request_size = INT64_C(5000000000),
 		.response_size = 0,
@@ -63,6 +67,9 @@ static void make_unknown(void)
 		.method = "GET",
 		.status = -1,
 		.is_error = true,
+		.attempt = -1,
+		.max_attempts = -1,
+		.backoff_ns = -1,
 		.request_size = -1,
 		.response_size = -1,
 		.latency_ns = 5000000000,
@@ -364,7 +371,7 @@ static void test_csv(void)
 	printed("csv", false, 1);
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,5000.000000,,"
-			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
+			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,,,,,"
 			       "no_response,,http,,,,,,false,false");
 	free(text);
 }
@@ -396,6 +403,8 @@ static void test_json_text(void)
 		"\"request_size\":5000000000,\"response_size\":0,\"status_code\":200,"
 		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
 		"1=\","
+		"\"attempt\":2,\"max_attempts\":3,\"invocation_id\":\"aa-11\","
+		"\"backoff_ms\":250.000001,"
 		"\"state\":\"complete\",\"client_type\":\"boto3\",\"via\":\"openssl\",\"fd\":7,"
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
 		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
@@ -411,7 +420,9 @@ static void test_json_text(void)
 		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
 		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
 		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
-		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,\"via\":\"http\","
+		"\"host_id\":null,\"attempt\":null,\"max_attempts\":null,"
+		"\"invocation_id\":null,\"backoff_ms\":null,\"state\":\"no_response\",\"client_"
+		"type\":null,\"via\":\"http\","
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
 		"\"peer_address\":null,\"peer_port\":null,\"is_s3\":false,\"truncated\":false,"
 		"\"lost\":5}\n");
@@ -500,6 +511,7 @@ static void test_json_values(void)
 		{"error_code", offsetof(struct request, error_code)},
 		{"request_id", offsetof(struct request, request_id)},
 		{"host_id", offsetof(struct request, host_id)},
+		{"invocation_id", offsetof(struct request, invocation_id)},
 		{"client_type", offsetof(struct request, client_type)},
 		{"via", offsetof(struct request, via)},
 	};
@@ -585,7 +597,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 32);
+		CU_ASSERT_EQUAL(json_object_size(object), 36);
 		json_decref(object);
 		free(text);
 	}
