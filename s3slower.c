@@ -55,6 +55,7 @@
 #define PRIORITY (-10)	  /* our nice value while tracing */
 #define EXECS_MAX 512	  /* new programs looked up in one turn */
 #define PIPELINED_MAX 8	  /* rows of one exchange */
+#define LOOK_MS 1000	  /* how often what is under way is looked at, if anybody asks */
 #define CALLS_MAX 4096	  /* calls whose next attempt we wait for */
 
 struct dying {
@@ -89,6 +90,7 @@ struct run {
 	uint64_t drain_began;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
+	uint64_t next_look;  /* at what is under way */
 	uint64_t unanswered; /* records of requests without an answer, deleted from here */
 	uint64_t recovered;  /* counted as lost by the kernel, found in its map at the end */
 	uint64_t dropped;    /* events that found no memory here */
@@ -144,7 +146,7 @@ static void reload_targets(struct run *run)
 
 static int open_identity(struct run *run, char *message, size_t size)
 {
-	unsigned extras = settings_extras(&run->settings);
+	unsigned extras = settings_extras(&run->settings) & EXTRA_WHOSE;
 
 	if (!extras)
 		return 0;
@@ -188,15 +190,10 @@ static void find_ends(struct run *run, struct request *row)
 	connections_keep(run->connections, row->socket, &row->ends);
 }
 
-static void show(struct run *run, struct request *row)
+static void show_row(struct run *run, struct request *row)
 {
 	if (run->stop)
 		return;
-	if (!row->is_s3 && !run->settings.all_http) {
-		run->counters.not_s3++;
-		return;
-	}
-	calls_add(run->calls, row);
 	identity_fill(run->identity, row, now_ns(CLOCK_MONOTONIC));
 	if (!filter_match(&run->settings, row)) {
 		run->counters.filtered++;
@@ -210,6 +207,33 @@ static void show(struct run *run, struct request *row)
 	summary_add(run->summary, row);
 	if (run->settings.count && run->counters.shown == run->settings.count)
 		run->stop = true;
+}
+
+/* Calls of which nothing came any more by that time. */
+static void show_calls(struct run *run, int64_t wall_ns)
+{
+	struct request *row;
+
+	while (run->settings.calls && (row = calls_take(run->calls, wall_ns))) {
+		show_row(run, row);
+		free(row);
+	}
+}
+
+static void show(struct run *run, struct request *row)
+{
+	if (run->stop)
+		return;
+	if (!row->is_s3 && !run->settings.all_http) {
+		run->counters.not_s3++;
+		return;
+	}
+	/* Asked now, because what is kept may be shown much later. */
+	if (run->settings.calls)
+		find_ends(run, row);
+	show_calls(run, INT64_MIN);
+	if (calls_add(run->calls, row))
+		show_row(run, row);
 }
 
 /* Bytes written to a descriptor that nobody has seen act as a socket: it is one
@@ -227,14 +251,11 @@ static bool is_connection(const struct exchange *e, bool answers)
 	return n > 7 && strncmp(target, "socket:", 7) == 0;
 }
 
-/* Shows the exchange if it is whole, or if final says that this is all there
- * will be; otherwise keeps it in flight. */
-static void feed(struct run *run, const struct exchange *e, bool final)
+/* Builds the rows of an exchange in run->rows; returns how many. */
+static int build_rows(struct run *run, const struct exchange *e, bool final)
 {
 	static char more[EXCHANGE_MORE_CAP];
 	struct slice rest = SLICE_NONE;
-	struct exchange evicted;
-	int n;
 
 	if (e->flags & EXCHANGE_MORE) {
 		long got = tracer_more(run->tracer, e, more, sizeof(more));
@@ -242,7 +263,16 @@ static void feed(struct run *run, const struct exchange *e, bool final)
 		if (got > 0)
 			rest = (struct slice){more, (size_t)got};
 	}
-	n = request_build(e, rest, &run->context, final, run->rows, PIPELINED_MAX);
+	return request_build(e, rest, &run->context, final, run->rows, PIPELINED_MAX);
+}
+
+/* Shows the exchange if it is whole, or if final says that this is all there
+ * will be; otherwise keeps it in flight. */
+static void feed(struct run *run, const struct exchange *e, bool final)
+{
+	struct exchange evicted;
+	int n = build_rows(run, e, final);
+
 	if (run->rows[0].state == REQUEST_OPEN) {
 		n = inflight_put(run->inflight, e, &evicted);
 		if (n == 1) {
@@ -342,6 +372,8 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 		}
 		tracer_remove(run->tracer, &key);
 	}
+	if (!tls_only)
+		calls_gone(run->calls, tgid);
 }
 
 /* Whether both ask for the same, as far as the first line of their heads tells. */
@@ -434,6 +466,43 @@ static void follow_up(struct run *run)
 		e = *open;
 		feed(run, &e, true);
 	}
+}
+
+/* A request without a whole answer was found in the kernel's map. */
+static void see_open(struct run *run, const struct exchange *e, uint64_t now)
+{
+	if ((e->flags & EXCHANGE_ENDED) || event_check(e) || build_rows(run, e, false) < 1 ||
+	    run->rows[0].state != REQUEST_OPEN)
+		return;
+	calls_touch(run->calls, &run->rows[0], (int64_t)now + run->context.wall_minus_mono_ns);
+}
+
+static void walk_open(struct run *run, uint64_t now)
+{
+	struct exchange_key key, next;
+	struct exchange e;
+	int more = tracer_next_key(run->tracer, NULL, &next);
+
+	while (more == 0 && !run->stop) {
+		key = next;
+		more = tracer_next_key(run->tracer, &key, &next);
+		if (tracer_lookup(run->tracer, &key, &e) == 0)
+			see_open(run, &e, now);
+	}
+}
+
+/* Calls that are over, because no attempt came any more, are shown: one whose next
+ * attempt is under way is not. */
+static void look_around(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	int64_t wall = (int64_t)now + run->context.wall_minus_mono_ns;
+
+	if (now < run->next_look || !run->settings.calls || !calls_due(run->calls, wall))
+		return;
+	run->next_look = now + LOOK_MS * 1000000ULL;
+	walk_open(run, now);
+	show_calls(run, wall);
 }
 
 /* Whether nothing of the process is left that could still use a connection. */
@@ -597,6 +666,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		drain(run);
 		follow_up(run);
 		bury(run, false);
+		look_around(run);
 		note_lost(run);
 		written(run, sink_flush(&run->output));
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
@@ -625,6 +695,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		drain(run);
 		follow_up(run);
 		flush_unfinished(run);
+		show_calls(run, INT64_MAX);
 	}
 	return status;
 }
@@ -902,7 +973,7 @@ static int prepare(struct run *run)
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
 	run->inflight = inflight_new(INFLIGHT_MAX);
-	run->calls = calls_new(CALLS_MAX, false);
+	run->calls = calls_new(CALLS_MAX, run->settings.calls);
 	run->connections = connections_new();
 	return run->summary && run->inflight && run->calls && run->connections ? 0 : -ENOMEM;
 }

@@ -76,6 +76,8 @@ static const struct field {
 	{KEY(",", "max_attempts"), BARE, column_int, AT(max_attempts), 0},
 	{KEY(",", "invocation_id"), TEXT, column_string, AT(invocation_id), 0},
 	{KEY(",", "backoff_ms"), BARE, column_exact_ms, AT(backoff_ns), 0},
+	{KEY(",", "attempts"), BARE, column_int, AT(attempts), EXTRA_CALLS},
+	{KEY(",", "first_error"), TEXT, column_word, AT(first_error), EXTRA_CALLS},
 	{KEY(",", "state"), TEXT, column_state, AT(state), 0},
 	{KEY(",", "client_type"), TEXT, column_string, AT(client_type), 0},
 	{KEY(",", "via"), TEXT, column_string, AT(via), 0},

@@ -345,6 +345,17 @@ static const struct call *late(const struct calls *c, int64_t now_ns)
 	return NULL;
 }
 
+void calls_gone(struct calls *c, uint32_t pid)
+{
+	uint32_t next;
+
+	for (uint32_t i = c->oldest; i != NONE; i = next) {
+		next = c->call[i].newer;
+		if (c->call[i].pid == pid)
+			give_up(c, &c->call[i]);
+	}
+}
+
 bool calls_due(const struct calls *c, int64_t now_ns)
 {
 	return late(c, now_ns) != NULL;

@@ -34,6 +34,9 @@ bool calls_add(struct calls *calls, struct request *row);
  * given up for a while, and the row learns its backoff_ns. now_ns as time_ns. */
 void calls_touch(struct calls *calls, struct request *row, int64_t now_ns);
 
+/* The process has gone: nothing will follow, and its calls are late. */
+void calls_gone(struct calls *calls, uint32_t pid);
+
 /* Whether there is a call of which no attempt came in time. */
 bool calls_due(const struct calls *calls, int64_t now_ns);
 

@@ -50,6 +50,7 @@ struct settings {
 	const char *targets;	     /* --targets FILE, NULL: none */
 	bool only_targets;
 	bool wide;
+	bool calls;	  /* a row a call, not an attempt */
 	const char *file; /* -o FILE, NULL: stdout */
 	bool no_summary;
 	/* how long */

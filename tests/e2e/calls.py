@@ -141,3 +141,98 @@ def an_attempt_is_shown_before_the_next():
         expect(first["backoff_ms"] is None and second["backoff_ms"] is not None
                and 0 <= second["backoff_ms"] < 100, f"{first['backoff_ms']}, "
                f"{second['backoff_ms']}")
+
+
+def calls(scheme, script):
+    """One row a call, with all of its attempts' time."""
+    bucket = program.bucket_for(script, "calls")
+    with Tracer(["--calls", "--bucket", bucket]) as tracer:
+        told = run(scheme, bucket, KEYS)
+        tracer.wait(len(KEYS))
+        tracer.stop()
+        rows = tracer.matching(program.of(bucket))
+    expect(program.keys(rows) == sorted(KEYS), f"not one row a call: {harness.brief(rows)}")
+    backoffs = []
+    for row in rows:
+        call, key = told[row["key"]], row["key"]
+        expect(row["status_code"] == 200 and row["state"] == "complete", harness.brief([row]))
+        expect(row["attempts"] == 3, f"{key}: {row['attempts']} attempts")
+        expect(row["first_error"] == "503 SlowDown", f"{key}: first {row['first_error']}")
+        expect(abs(sum(row["phases"].values()) + row["backoff_ms"] - row["latency_ms"]) < 1e-5,
+               f"{key}: phases and back-off are not the latency: {row}")
+        backoffs.append((row["backoff_ms"], sum(call["gaps"]), 1000 * sum(call["delays"]),
+                         sum(connects_of(call))))
+        expect(harness.close(row["latency_ms"], call["total"]),
+               f"{key}: {row['latency_ms']} ms, the client says {call['total']} ms")
+    judge(backoffs, 2)
+
+
+@test
+def one_row_a_call_over_https():
+    calls("https", [REFUSED, REFUSED, DONE])
+
+
+@test
+def one_row_a_call_over_http():
+    calls("http", [REFUSED, REFUSED, DONE])
+
+
+@test
+def calls_that_fail():
+    """The last attempt that the SDK allows itself ends the call, at once."""
+    bucket = program.bucket_for([KEPT], "calls")
+    with Tracer(["--calls", "--bucket", bucket]) as tracer:
+        process = workload("http", bucket, ["k", "l"], attempts=2)
+        try:
+            json.loads(process.stdout.readline())
+            rows = tracer.wait(1, 5)
+            alive = process.poll() is None
+            out, _ = process.communicate(timeout=30)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        expect(json.loads(out)["error"] == "ClientError", f"the client: {out}")
+        tracer.stop()
+        rows = tracer.matching(program.of(bucket))
+    expect(alive, "shown only when the process had ended")
+    expect(program.keys(rows) == ["k", "l"], harness.brief(rows))
+    expect({(row["attempts"], row["status_code"]) for row in rows} == {(2, 503)},
+           harness.brief(rows))
+
+
+@test
+def a_call_goes_on_while_an_attempt_hangs():
+    """The SDKs' longest back-off is over, but the next attempt has been under way since."""
+    bucket = program.bucket_for([KEPT, [{"hang": True}]], "calls")
+    with Tracer(["--calls", "--bucket", bucket]) as tracer:
+        told = run("https", bucket, ["k"], attempts=2, timeout=24)
+        tracer.stop()
+        rows = tracer.matching(program.of(bucket))
+    expect(told["k"]["error"] == "ReadTimeoutError", f"the client: {told}")
+    expect(len(rows) == 1, f"not one row: {harness.brief(rows)}")
+    row = rows[0]
+    expect((row["attempts"], row["state"], row["status_code"], row["first_error"]) ==
+           (2, "no_response", None, "503 SlowDown"), f"{row}")
+    expect(row["latency_ms"] >= 24000, f"{row['latency_ms']} ms")
+
+
+@test
+def a_call_ends_with_its_process():
+    bucket = program.bucket_for([KEPT], "calls")
+    with Tracer(["--calls", "--bucket", bucket]) as tracer:
+        program.client(program.gets(bucket, 1))
+        rows = tracer.wait(1, 5)
+    expect(rows[0]["status_code"] == 503 and rows[0]["attempts"] == 1, harness.brief(rows))
+
+
+@test
+def filters_judge_calls():
+    """A threshold that no attempt reaches, but the call does."""
+    bucket = program.bucket_for([KEPT, KEPT, DONE], "calls")
+    with Tracer(["--calls", "--bucket", bucket, "--status", "200", "--min-latency", 15]) as tracer:
+        told = run("http", bucket, ["k"])
+        tracer.stop()
+        rows = tracer.matching(program.of(bucket))
+    slow = told["k"]["total"] > 16
+    expect(not slow or [row["attempts"] for row in rows] == [3], harness.brief(rows))

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "parsers/extra.h"
+
 static struct request request;
 
 /* 12:00:01.123456789 UTC on 31 January 2026. */
@@ -251,6 +253,38 @@ static void test_simple(void)
 	request.path = "/metrics";
 	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
 			       "12:00:01.123 curl GET host:81/metrics - 5000.000 ms no_response\n");
+	free(text);
+}
+
+/* --calls: the attempts and their back-off, in words and in columns. */
+static void test_calls(void)
+{
+	in_utc();
+	make_request();
+	extras = EXTRA_CALLS;
+	request.attempts = 3;
+	request.status = 503;
+	strcpy(request.first_error, "503 SlowDown");
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 boto3 PutObject logs/2026/a.gz 503 12.346 ms "
+			       "attempts=3 backoff=250.000\n");
+	free(text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1),
+				      ",\"backoff_ms\":250.000001,\"attempts\":3,"
+				      "\"first_error\":\"503 SlowDown\",\"state\":"));
+	free(text);
+	printed("table", false, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS ATTEMPTS   BACKOFF FIRST_ERROR  BUCKET "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "    503        3   250.000 503 SlowDown logs "));
+	free(text);
+	request.first_error[0] = '\0';
+	request.attempts = 1;
+	CU_ASSERT_PTR_NULL(strstr(printed("simple", false, 1), "attempts"));
+	free(text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1), ",\"first_error\":null,"));
+	free(text);
+	extras = 0;
+	CU_ASSERT_PTR_NULL(strstr(printed("json", false, 1), "first_error"));
 	free(text);
 }
 
@@ -844,6 +878,7 @@ CU_TestInfo sink_tests[] = {
 	{"table --wide", test_table_wide},
 	{"table with long values", test_table_long_values},
 	{"simple", test_simple},
+	{"calls", test_calls},
 	{"local time", test_local_time},
 	{"seconds", test_seconds},
 	{"long lines", test_long_lines},
