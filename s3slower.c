@@ -33,6 +33,7 @@
 #include "parsers/event.h"
 #include "parsers/filter.h"
 #include "parsers/inflight.h"
+#include "parsers/pending.h"
 #include "parsers/request.h"
 #include "parsers/settings.h"
 #include "probes/cache.h"
@@ -90,12 +91,12 @@ struct run {
 	uint64_t drain_began;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
-	uint64_t next_look;  /* at what is under way */
-	uint64_t unanswered; /* records of requests without an answer, deleted from here */
-	uint64_t recovered;  /* counted as lost by the kernel, found in its map at the end */
-	uint64_t dropped;    /* events that found no memory here */
-	uint64_t exits_lost; /* the last count: when it grows, the dead are looked for */
-	unsigned execs;	     /* programs started, in this turn */
+	uint64_t looked, next_look; /* at what is under way */
+	uint64_t unanswered;	    /* records of requests without an answer, deleted from here */
+	uint64_t recovered;	    /* counted as lost by the kernel, found in its map at the end */
+	uint64_t dropped;	    /* events that found no memory here */
+	uint64_t exits_lost;	    /* the last count: when it grows, the dead are looked for */
+	unsigned execs;		    /* programs started, in this turn */
 	bool stop;
 	bool output_said;
 };
@@ -468,41 +469,62 @@ static void follow_up(struct run *run)
 	}
 }
 
-/* A request without a whole answer was found in the kernel's map. */
-static void see_open(struct run *run, const struct exchange *e, uint64_t now)
+/* Data, but no request that has ended: it is in no count. */
+static void show_pending(struct run *run, struct request *row)
 {
-	if ((e->flags & EXCHANGE_ENDED) || event_check(e) || build_rows(run, e, false) < 1 ||
-	    run->rows[0].state != REQUEST_OPEN)
+	row->state = REQUEST_PENDING;
+	identity_fill(run->identity, row, now_ns(CLOCK_MONOTONIC));
+	if (!filter_match(&run->settings, row))
 		return;
-	calls_touch(run->calls, &run->rows[0], (int64_t)now + run->context.wall_minus_mono_ns);
+	find_ends(run, row);
+	written(run, sink_emit(&run->output, row));
 }
 
-static void walk_open(struct run *run, uint64_t now)
+/* A record of the kernel's map: if it is a request without a whole answer, its call
+ * is not over, and it may be time to show it. */
+static void see_open(struct run *run, struct exchange *e, uint64_t before, uint64_t now)
 {
+	uint64_t first = (uint64_t)(run->settings.pending_s * 1e9);
+	bool pending = pending_is_due(before > e->t_start ? before - e->t_start : 0,
+				      now > e->t_start ? now - e->t_start : 0, first);
+
+	if ((!pending && !run->settings.calls) || (e->flags & EXCHANGE_ENDED) || event_check(e))
+		return;
+	pending_until(e, now);
+	if (build_rows(run, e, false) < 1 || run->rows[0].state != REQUEST_OPEN)
+		return;
+	calls_touch(run->calls, &run->rows[0], (int64_t)now + run->context.wall_minus_mono_ns);
+	if (pending && is_connection(e, run->rows[0].status > 0))
+		show_pending(run, &run->rows[0]);
+}
+
+/* Looks at what is under way: shows what hangs, and the calls that are over because
+ * no other attempt was made. */
+static void look_around(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC), before = run->looked;
+	int64_t wall = (int64_t)now + run->context.wall_minus_mono_ns;
+	double pending_ms = run->settings.pending_s * 1000;
+	bool late = run->settings.calls && calls_due(run->calls, wall);
 	struct exchange_key key, next;
 	struct exchange e;
-	int more = tracer_next_key(run->tracer, NULL, &next);
+	int more;
 
+	if (now < run->next_look || !(late || pending_ms > 0))
+		return;
+	run->looked = now;
+	run->next_look =
+		now + (pending_ms > 0 && pending_ms < LOOK_MS * 4 ? (uint64_t)(pending_ms * 250e3)
+								  : LOOK_MS * 1000000ULL);
+	more = tracer_next_key(run->tracer, NULL, &next);
 	while (more == 0 && !run->stop) {
 		key = next;
 		more = tracer_next_key(run->tracer, &key, &next);
 		if (tracer_lookup(run->tracer, &key, &e) == 0)
-			see_open(run, &e, now);
+			see_open(run, &e, before, now);
 	}
-}
-
-/* Calls that are over, because no attempt came any more, are shown: one whose next
- * attempt is under way is not. */
-static void look_around(struct run *run)
-{
-	uint64_t now = now_ns(CLOCK_MONOTONIC);
-	int64_t wall = (int64_t)now + run->context.wall_minus_mono_ns;
-
-	if (now < run->next_look || !run->settings.calls || !calls_due(run->calls, wall))
-		return;
-	run->next_look = now + LOOK_MS * 1000000ULL;
-	walk_open(run, now);
-	show_calls(run, wall);
+	if (late)
+		show_calls(run, wall);
 }
 
 /* Whether nothing of the process is left that could still use a connection. */

@@ -79,6 +79,7 @@ static const struct field {
 	{KEY(",", "attempts"), BARE, column_int, AT(attempts), EXTRA_CALLS},
 	{KEY(",", "first_error"), TEXT, column_word, AT(first_error), EXTRA_CALLS},
 	{KEY(",", "state"), TEXT, column_state, AT(state), 0},
+	{KEY(",", "waiting_for"), TEXT, column_string, AT(waiting_for), EXTRA_PENDING},
 	{KEY(",", "client_type"), TEXT, column_string, AT(client_type), 0},
 	{KEY(",", "via"), TEXT, column_string, AT(via), 0},
 	{KEY(",", "fd"), BARE, column_int, AT(fd), 0},

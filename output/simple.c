@@ -50,6 +50,10 @@ static int simple_emit(struct output *output, const struct request *request)
 		line_char(&line, ' ');
 		line_text(&line, request_state_name(request->state));
 	}
+	if (request->waiting_for) {
+		line_text(&line, " for ");
+		line_text(&line, request->waiting_for);
+	}
 	if (request->error_code) {
 		line_char(&line, ' ');
 		line_text(&line, request->error_code);

@@ -16,7 +16,8 @@
 struct target;
 
 enum request_state {
-	REQUEST_OPEN, /* more of the response is to come: not a row yet */
+	REQUEST_OPEN,	 /* more of the response is to come: not a row yet */
+	REQUEST_PENDING, /* the same, shown all the same (pending.h) */
 	REQUEST_COMPLETE,
 	REQUEST_PARTIAL,     /* answered, but its end was not seen */
 	REQUEST_NO_RESPONSE, /* the connection ended without an answer */
@@ -48,9 +49,10 @@ struct request {
 	const char *invocation_id;
 	uint64_t likeness; /* the same for requests that ask for the same */
 	/* Of the call it belongs to (calls.h). */
-	int64_t backoff_ns;   /* since the attempt before, or of the whole call; -1 unknown */
-	int attempts;	      /* seen so far */
-	char first_error[64]; /* "503 SlowDown"; "" none */
+	int64_t backoff_ns;	 /* since the attempt before, or of the whole call; -1 unknown */
+	const char *waiting_for; /* of an open one: "send", "continue", "response", "body" */
+	int attempts;		 /* seen so far */
+	char first_error[64];	 /* "503 SlowDown"; "" none */
 	/* Of the process; unknown unless somebody asks (extra.h). Borrowed. */
 	const char *user, *exe, *cmdline, *cgroup, *container;
 	uint32_t ppid;		     /* 0 unknown */

@@ -51,6 +51,7 @@ struct settings {
 	bool only_targets;
 	bool wide;
 	bool calls;	  /* a row a call, not an attempt */
+	double pending_s; /* requests that have had no answer for so long, 0: none */
 	const char *file; /* -o FILE, NULL: stdout */
 	bool no_summary;
 	/* how long */

@@ -4,6 +4,7 @@ own log and clock."""
 import json
 import statistics
 import subprocess
+import time
 
 import harness
 import program
@@ -236,3 +237,60 @@ def filters_judge_calls():
         rows = tracer.matching(program.of(bucket))
     slow = told["k"]["total"] > 16
     expect(not slow or [row["attempts"] for row in rows] == [3], harness.brief(rows))
+
+
+@test
+def what_hangs_is_named():
+    """A request that is never answered, within 3 s, again at twice its age, and at its end."""
+    for scheme in ("https", "http"):
+        bucket = program.bucket_for({"never": [{"hang": True}]}, "calls")
+        with Tracer(["--pending", "2", "--bucket", bucket]) as tracer:
+            process = workload(scheme, bucket, ["found", "never"], attempts=1, timeout=5)
+            begin = time.monotonic()
+            try:
+                tracer.wait(1, 10, lambda row: row["key"] == "never")
+                out, _ = process.communicate(timeout=30)
+            finally:
+                if process.poll() is None:
+                    process.kill()
+                    process.wait()
+            took = time.monotonic() - begin
+            tracer.wait(4, 10)
+            tracer.stop()
+            rows = tracer.matching(program.of(bucket))
+        expect(json.loads(out.splitlines()[-1])["error"] == "ReadTimeoutError", f"client: {out}")
+        found = [row for row in rows if row["key"] == "found"]
+        harness.check_rows(found, n=1, state="complete", status=200)
+        expect(found[0]["waiting_for"] is None, f"{found[0]}")
+        *hangs, last = [row for row in rows if row["key"] == "never"]
+        expect([row["state"] for row in hangs] == ["pending"] * 2, harness.brief(rows))
+        for row, age in zip(hangs, (2000, 4000)):
+            expect(row["waiting_for"] == "response" and row["status_code"] is None, f"{row}")
+            expect(age <= row["latency_ms"] < age + 1000,
+                   f"shown after {row['latency_ms']} ms, not after {age}: {took} s in all")
+            total = sum(row["phases"].values())
+            expect(abs(total - row["latency_ms"]) < 1e-5, f"phases are {total} of {row}")
+            expect((row["timestamp"], row["pid"]) == (last["timestamp"], last["pid"]), f"{last}")
+        harness.check_rows([last], state="no_response")
+        expect(5000 <= last["latency_ms"] < 6000 and last["waiting_for"] is None, f"{last}")
+        shown = program.counters(tracer.stderr)["shown"]
+        expect(shown == 2, f"{shown} shown: pending ones are in no count")
+
+
+@test
+def what_hangs_waits_for_something():
+    bucket = program.bucket_for({
+        "part": [{"send": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhe"}, {"sleep_ms": 1500},
+                 {"send": "llo you"}],
+        "mute": [{"sleep_ms": 1500}, {"read": "body"}, {"answer": 200}]}, "calls")
+    signed = ("-H", "x-amz-date: 20260101T000000Z", "--max-time", "2")
+    expects = ("-H", "Expect: 100-continue", "--expect100-timeout", "30", "-d", "body", "-X", "PUT")
+    with Tracer(["--pending=.5", "--bucket", bucket]) as tracer:
+        for key, more in (("part", ()), ("mute", expects)):
+            subprocess.run(program.curl(bucket, key, more=(*signed, *more)),
+                           capture_output=True, timeout=30, env=harness.clean_env())
+        tracer.wait(2, 10, lambda row: row["state"] != "pending")
+        tracer.stop()
+        rows = tracer.matching(lambda row: program.of(bucket)(row) and row["state"] == "pending")
+    seen = {(row["key"], row["waiting_for"], row["status_code"]) for row in rows}
+    expect(seen == {("part", "body", 200), ("mute", "continue", None)}, f"{seen}")

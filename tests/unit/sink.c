@@ -288,6 +288,27 @@ static void test_calls(void)
 	free(text);
 }
 
+/* --pending: what is waited for. */
+static void test_pending(void)
+{
+	in_utc();
+	make_unknown();
+	extras = EXTRA_PENDING;
+	request.state = REQUEST_PENDING;
+	request.waiting_for = "response";
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 curl GET - - 5000.000 ms pending for response\n");
+	free(text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1),
+				      ",\"state\":\"pending\",\"waiting_for\":\"response\","));
+	free(text);
+	printed("table", false, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS WAITS_FOR BUCKET "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "      - response  - "));
+	free(text);
+	extras = 0;
+}
+
 static void test_local_time(void)
 {
 	setenv("TZ", "XXX-5:30", 1);
@@ -879,6 +900,7 @@ CU_TestInfo sink_tests[] = {
 	{"table with long values", test_table_long_values},
 	{"simple", test_simple},
 	{"calls", test_calls},
+	{"pending", test_pending},
 	{"local time", test_local_time},
 	{"seconds", test_seconds},
 	{"long lines", test_long_lines},
