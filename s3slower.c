@@ -28,10 +28,12 @@
 #include "output/diagnosis.h"
 #include "output/sink.h"
 #include "output/summary.h"
+#include "parsers/calls.h"
 #include "parsers/extra.h"
 #include "parsers/event.h"
 #include "parsers/filter.h"
 #include "parsers/inflight.h"
+#include "parsers/pending.h"
 #include "parsers/request.h"
 #include "parsers/settings.h"
 #include "probes/command.h"
@@ -51,15 +53,17 @@
 #define PRIORITY (-10)	  /* our nice value while tracing */
 #define EXECS_MAX 512	  /* new programs looked up in one turn */
 #define PIPELINED_MAX 8	  /* rows of one exchange */
+#define LOOK_MS 1000	  /* how often what is under way is looked at, if anybody asks */
+#define CALLS_MAX 4096	  /* calls whose next attempt we wait for */
 
 struct dying {
 	uint32_t tgid;
 	uint64_t time;
 };
 
-/* An event of a batch: when it was sent, and where it lies. */
+/* An event of a batch: when what it tells was over, when it was sent, and where it lies. */
 struct arrival {
-	uint64_t time;
+	uint64_t over, time;
 	size_t at, size;
 };
 
@@ -73,6 +77,7 @@ struct run {
 	struct summary *summary;
 	struct counters counters;
 	struct inflight *inflight;
+	struct calls *calls;
 	struct connections *connections;
 	struct request_context context;
 	struct request rows[PIPELINED_MAX];
@@ -83,11 +88,12 @@ struct run {
 	uint64_t drain_began;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
-	uint64_t unanswered; /* records of requests without an answer, deleted from here */
-	uint64_t recovered;  /* counted as lost by the kernel, found in its map at the end */
-	uint64_t dropped;    /* events that found no memory here */
-	uint64_t exits_lost; /* the last count: when it grows, the dead are looked for */
-	unsigned execs;	     /* programs started, in this turn */
+	uint64_t looked, next_look; /* at what is under way */
+	uint64_t unanswered;	    /* records of requests without an answer, deleted from here */
+	uint64_t recovered;	    /* counted as lost by the kernel, found in its map at the end */
+	uint64_t dropped;	    /* events that found no memory here */
+	uint64_t exits_lost;	    /* the last count: when it grows, the dead are looked for */
+	unsigned execs;		    /* programs started, in this turn */
 	bool stop;
 	bool output_said;
 };
@@ -138,7 +144,7 @@ static void reload_targets(struct run *run)
 
 static int open_identity(struct run *run, char *message, size_t size)
 {
-	unsigned extras = settings_extras(&run->settings);
+	unsigned extras = settings_extras(&run->settings) & EXTRA_WHOSE;
 
 	if (!extras)
 		return 0;
@@ -182,14 +188,10 @@ static void find_ends(struct run *run, struct request *row)
 	connections_keep(run->connections, row->socket, &row->ends);
 }
 
-static void show(struct run *run, struct request *row)
+static void show_row(struct run *run, struct request *row)
 {
 	if (run->stop)
 		return;
-	if (!row->is_s3 && !run->settings.all_http) {
-		run->counters.not_s3++;
-		return;
-	}
 	identity_fill(run->identity, row, now_ns(CLOCK_MONOTONIC));
 	if (!filter_match(&run->settings, row)) {
 		run->counters.filtered++;
@@ -203,6 +205,33 @@ static void show(struct run *run, struct request *row)
 	summary_add(run->summary, row);
 	if (run->settings.count && run->counters.shown == run->settings.count)
 		run->stop = true;
+}
+
+/* Calls of which nothing came any more by that time. */
+static void show_calls(struct run *run, int64_t wall_ns)
+{
+	struct request *row;
+
+	while (run->settings.calls && (row = calls_take(run->calls, wall_ns))) {
+		show_row(run, row);
+		free(row);
+	}
+}
+
+static void show(struct run *run, struct request *row)
+{
+	if (run->stop)
+		return;
+	if (!row->is_s3 && !run->settings.all_http) {
+		run->counters.not_s3++;
+		return;
+	}
+	/* Asked now, because what is kept may be shown much later. */
+	if (run->settings.calls)
+		find_ends(run, row);
+	show_calls(run, INT64_MIN);
+	if (calls_add(run->calls, row))
+		show_row(run, row);
 }
 
 /* Bytes written to a descriptor that nobody has seen act as a socket: it is one
@@ -220,14 +249,11 @@ static bool is_connection(const struct exchange *e, bool answers)
 	return n > 7 && strncmp(target, "socket:", 7) == 0;
 }
 
-/* Shows the exchange if it is whole, or if final says that this is all there
- * will be; otherwise keeps it in flight. */
-static void feed(struct run *run, const struct exchange *e, bool final)
+/* Builds the rows of an exchange in run->rows; returns how many. */
+static int build_rows(struct run *run, const struct exchange *e, bool final)
 {
 	static char more[EXCHANGE_MORE_CAP];
 	struct slice rest = SLICE_NONE;
-	struct exchange evicted;
-	int n;
 
 	if (e->flags & EXCHANGE_MORE) {
 		long got = tracer_more(run->tracer, e, more, sizeof(more));
@@ -235,7 +261,16 @@ static void feed(struct run *run, const struct exchange *e, bool final)
 		if (got > 0)
 			rest = (struct slice){more, (size_t)got};
 	}
-	n = request_build(e, rest, &run->context, final, run->rows, PIPELINED_MAX);
+	return request_build(e, rest, &run->context, final, run->rows, PIPELINED_MAX);
+}
+
+/* Shows the exchange if it is whole, or if final says that this is all there
+ * will be; otherwise keeps it in flight. */
+static void feed(struct run *run, const struct exchange *e, bool final)
+{
+	struct exchange evicted;
+	int n = build_rows(run, e, final);
+
 	if (run->rows[0].state == REQUEST_OPEN) {
 		n = inflight_put(run->inflight, e, &evicted);
 		if (n == 1) {
@@ -294,7 +329,8 @@ static bool take_event(void *ctx, const void *data, size_t size)
 		run->batch_size = n;
 	}
 	memcpy(run->batch + run->batch_used, data, size);
-	run->arrival[run->n_batch++] = (struct arrival){time, run->batch_used, size};
+	run->arrival[run->n_batch++] =
+		(struct arrival){event_over(data, size, time), time, run->batch_used, size};
 	run->batch_used += size;
 	return run->n_batch < BATCH_MAX && time < run->drain_began;
 }
@@ -303,6 +339,8 @@ static int by_time(const void *a, const void *b)
 {
 	const struct arrival *x = a, *y = b;
 
+	if (x->over != y->over)
+		return x->over < y->over ? -1 : 1;
 	return (x->time > y->time) - (x->time < y->time);
 }
 
@@ -332,6 +370,33 @@ static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls
 		}
 		tracer_remove(run->tracer, &key);
 	}
+	if (!tls_only)
+		calls_gone(run->calls, tgid);
+}
+
+/* Whether both ask for the same, as far as the first line of their heads tells. */
+static bool asks_the_same(const struct exchange *a, const struct exchange *b)
+{
+	uint32_t n = a->req_len < b->req_len ? a->req_len : b->req_len;
+	const void *end = memchr(a->req, '\r', n);
+
+	return end && memcmp(a->req, b->req, (size_t)((const __u8 *)end - a->req)) == 0;
+}
+
+/* An attempt is shown before the next one: if its answer was not whole when it was
+ * looked at last, it is now. */
+static void settle(struct run *run, const struct exchange *next)
+{
+	struct exchange e;
+
+	for (size_t i = inflight_count(run->inflight); i-- > 0;) {
+		struct exchange *open = inflight_at(run->inflight, i);
+
+		if (open->key.tgid == next->key.tgid && open->t_start < next->t_start &&
+		    asks_the_same(open, next) && tracer_lookup(run->tracer, &open->key, &e) == 0 &&
+		    e.id == open->id && e.changes != open->changes && event_check(&e) == 0)
+			feed(run, &e, false);
+	}
 }
 
 static void handle(struct run *run, const struct event *event)
@@ -343,6 +408,7 @@ static void handle(struct run *run, const struct event *event)
 		/* Told before, and no longer in flight: shown already. */
 		if (event->exchange.reports && !inflight_find(run->inflight, event->exchange.id))
 			return;
+		settle(run, &event->exchange);
 		feed(run, &event->exchange, event->exchange.flags & EXCHANGE_ENDED);
 		return;
 	case EVENT_EXEC:
@@ -355,8 +421,8 @@ static void handle(struct run *run, const struct event *event)
 	}
 }
 
-/* Events of one drain, in the order in which they were sent: across CPUs the
- * buffers are only in order each for itself. */
+/* Events of one drain, in the order of what they tell: across CPUs the buffers are
+ * only in order each for itself, and an answer's end may be told late. */
 static void drain(struct run *run)
 {
 	static struct event event;
@@ -366,7 +432,7 @@ static void drain(struct run *run)
 	run->drain_began = now_ns(CLOCK_MONOTONIC);
 	tracer_drain(run->tracer, take_event, run);
 	for (size_t i = 1; i < run->n_batch && in_order; i++)
-		in_order = run->arrival[i - 1].time <= run->arrival[i].time;
+		in_order = by_time(&run->arrival[i - 1], &run->arrival[i]) <= 0;
 	if (!in_order)
 		qsort(run->arrival, run->n_batch, sizeof(run->arrival[0]), by_time);
 	for (size_t i = 0; i < run->n_batch && !run->stop; i++) {
@@ -398,6 +464,64 @@ static void follow_up(struct run *run)
 		e = *open;
 		feed(run, &e, true);
 	}
+}
+
+/* Data, but no request that has ended: it is in no count. */
+static void show_pending(struct run *run, struct request *row)
+{
+	row->state = REQUEST_PENDING;
+	identity_fill(run->identity, row, now_ns(CLOCK_MONOTONIC));
+	if (!filter_match(&run->settings, row))
+		return;
+	find_ends(run, row);
+	written(run, sink_emit(&run->output, row));
+}
+
+/* A record of the kernel's map: if it is a request without a whole answer, its call
+ * is not over, and it may be time to show it. */
+static void see_open(struct run *run, struct exchange *e, uint64_t before, uint64_t now)
+{
+	uint64_t first = (uint64_t)(run->settings.pending_s * 1e9);
+	bool pending = pending_is_due(before > e->t_start ? before - e->t_start : 0,
+				      now > e->t_start ? now - e->t_start : 0, first);
+
+	if ((!pending && !run->settings.calls) || (e->flags & EXCHANGE_ENDED) || event_check(e))
+		return;
+	pending_until(e, now);
+	if (build_rows(run, e, false) < 1 || run->rows[0].state != REQUEST_OPEN)
+		return;
+	calls_touch(run->calls, &run->rows[0], (int64_t)now + run->context.wall_minus_mono_ns);
+	if (pending && is_connection(e, run->rows[0].status > 0))
+		show_pending(run, &run->rows[0]);
+}
+
+/* Looks at what is under way: shows what hangs, and the calls that are over because
+ * no other attempt was made. */
+static void look_around(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC), before = run->looked;
+	int64_t wall = (int64_t)now + run->context.wall_minus_mono_ns;
+	double pending_ms = run->settings.pending_s * 1000;
+	bool late = run->settings.calls && calls_due(run->calls, wall);
+	struct exchange_key key, next;
+	struct exchange e;
+	int more;
+
+	if (now < run->next_look || !(late || pending_ms > 0))
+		return;
+	run->looked = now;
+	run->next_look =
+		now + (pending_ms > 0 && pending_ms < LOOK_MS * 4 ? (uint64_t)(pending_ms * 250e3)
+								  : LOOK_MS * 1000000ULL);
+	more = tracer_next_key(run->tracer, NULL, &next);
+	while (more == 0 && !run->stop) {
+		key = next;
+		more = tracer_next_key(run->tracer, &key, &next);
+		if (tracer_lookup(run->tracer, &key, &e) == 0)
+			see_open(run, &e, before, now);
+	}
+	if (late)
+		show_calls(run, wall);
 }
 
 /* Whether nothing of the process is left that could still use a connection. */
@@ -508,6 +632,7 @@ static void count_kernel_side(struct run *run)
 		missing = again < missing ? again : missing;
 	}
 	run->counters.evicted += missing;
+	run->counters.calls_evicted = calls_evicted(run->calls);
 	run->counters.unfollowed =
 		tracer_count(t, COUNT_NO_THREAD) + tracer_count(t, COUNT_NOT_INSERTED);
 }
@@ -560,6 +685,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		drain(run);
 		follow_up(run);
 		bury(run, false);
+		look_around(run);
 		note_lost(run);
 		written(run, sink_flush(&run->output));
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
@@ -588,6 +714,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		drain(run);
 		follow_up(run);
 		flush_unfinished(run);
+		show_calls(run, INT64_MAX);
 	}
 	return status;
 }
@@ -680,8 +807,9 @@ static int prepare(struct run *run)
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->summary = summary_new();
 	run->inflight = inflight_new(INFLIGHT_MAX);
+	run->calls = calls_new(CALLS_MAX, run->settings.calls);
 	run->connections = connections_new();
-	return run->summary && run->inflight && run->connections ? 0 : -ENOMEM;
+	return run->summary && run->inflight && run->calls && run->connections ? 0 : -ENOMEM;
 }
 
 /* Traces until the end; returns the exit status. */
@@ -814,6 +942,7 @@ int main(int argc, char *argv[])
 	tracer_free(run.tracer);
 	summary_free(run.summary);
 	inflight_free(run.inflight);
+	calls_free(run.calls);
 	identity_free(run.identity);
 	connections_free(run.connections);
 	object_free(&program.object);

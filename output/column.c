@@ -164,6 +164,14 @@ const char *column_string(const void *field, struct cell *cell)
 	return *(const char *const *)field;
 }
 
+const char *column_word(const void *field, struct cell *cell)
+{
+	const char *text = field;
+
+	(void)cell;
+	return *text ? text : NULL;
+}
+
 const char *column_truth(const void *field, struct cell *cell)
 {
 	(void)cell;
@@ -256,6 +264,10 @@ static const struct column columns[] = {
 	{NULL, "log_operation", 0, false, column_string, AT(log_operation), 0},
 	{"LAT(ms)", NULL, 10, false, column_ms, AT(latency_ns), 0},
 	{"STATUS", NULL, 6, false, column_int, AT(status), 0},
+	{"ATTEMPTS", NULL, 8, false, column_int, AT(attempts), EXTRA_CALLS},
+	{"BACKOFF", NULL, 9, false, column_ms, AT(backoff_ns), EXTRA_CALLS},
+	{"FIRST_ERROR", NULL, -12, false, column_word, AT(first_error), EXTRA_CALLS},
+	{"WAITS_FOR", NULL, -9, false, column_string, AT(waiting_for), EXTRA_PENDING},
 	{"BUCKET", "bucket", -16, false, column_string, AT(bucket), 0},
 	{NULL, "key", 0, false, column_string, AT(key), 0},
 	{"ENDPOINT", "endpoint", -24, false, column_string, AT(endpoint), 0},
@@ -281,7 +293,14 @@ static const struct column columns[] = {
 	{NULL, "error_code", 0, false, column_string, AT(error_code), 0},
 	{NULL, "request_id", 0, false, column_string, AT(request_id), 0},
 	{NULL, "host_id", 0, false, column_string, AT(host_id), 0},
+	{NULL, "attempt", 0, false, column_int, AT(attempt), 0},
+	{NULL, "max_attempts", 0, false, column_int, AT(max_attempts), 0},
+	{NULL, "invocation_id", 0, false, column_string, AT(invocation_id), 0},
+	{NULL, "backoff_ms", 0, false, column_exact_ms, AT(backoff_ns), 0},
+	{NULL, "attempts", 0, false, column_int, AT(attempts), EXTRA_CALLS},
+	{NULL, "first_error", 0, false, column_word, AT(first_error), EXTRA_CALLS},
 	{"STATE", "state", -11, true, column_state, AT(state), 0},
+	{NULL, "waiting_for", 0, false, column_string, AT(waiting_for), EXTRA_PENDING},
 	{"CLIENT", "client_type", -10, true, column_string, AT(client_type), 0},
 	{NULL, "client_version", 0, false, column_string, AT(client_version), 0},
 	{"VIA", "via", -7, true, column_string, AT(via), 0},

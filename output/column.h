@@ -66,6 +66,8 @@ const char *column_unsigned(const void *field, struct cell *cell);
 const char *column_size(const void *field, struct cell *cell);
 /* field: const char *, NULL is unknown. */
 const char *column_string(const void *field, struct cell *cell);
+/* field: char[], "" is unknown. */
+const char *column_word(const void *field, struct cell *cell);
 /* "true" or "false"; field: bool. */
 const char *column_truth(const void *field, struct cell *cell);
 /* "complete"; field: enum request_state. */

@@ -25,6 +25,13 @@ static void put_object(struct line *line, const struct request *request)
 	put(line, b ? b : "");
 }
 
+static const char *backoff_text(const struct request *request, struct cell *cell)
+{
+	const char *text = column_ms(&request->backoff_ns, cell);
+
+	return text ? text : "-";
+}
+
 static int simple_emit(struct output *output, const struct request *request)
 {
 	struct cell *cell = &output->cell;
@@ -43,9 +50,19 @@ static int simple_emit(struct output *output, const struct request *request)
 		line_char(&line, ' ');
 		line_text(&line, request_state_name(request->state));
 	}
+	if (request->waiting_for) {
+		line_text(&line, " for ");
+		line_text(&line, request->waiting_for);
+	}
 	if (request->error_code) {
 		line_char(&line, ' ');
 		line_text(&line, request->error_code);
+	}
+	if ((output->extras & EXTRA_CALLS) && request->attempts > 1) {
+		line_text(&line, " attempts=");
+		line_text(&line, column_int(&request->attempts, cell));
+		line_text(&line, " backoff=");
+		line_text(&line, backoff_text(request, cell));
 	}
 	if (output->extras & EXTRA_TARGET) {
 		const char *target = column_target(&request->target, cell);

@@ -169,7 +169,14 @@ static int read_flag(struct command_line *line, int code, char *const argv[])
 					"what you mean.",
 					row->flag, row->wants, row->flag, typed, typed);
 	}
-	return read_value(line, row, row->argument ? optarg : row->value ? row->value : "yes");
+	/* A number that stands alone behind such a flag is its own. */
+	if (row->argument && row->value && !optarg && argv[optind] && argv[optind][0] >= '0' &&
+	    argv[optind][0] <= '9')
+		optarg = argv[optind++];
+	return read_value(line, row,
+			  row->argument && optarg ? optarg
+			  : row->value		  ? row->value
+						  : "yes");
 }
 
 /* getopt_long()'s tables, from ours. */
@@ -183,7 +190,9 @@ static void make_options(struct option *option, char *letter)
 			continue;
 		*option++ = (struct option){
 			.name = row->flag,
-			.has_arg = row->argument ? required_argument : no_argument,
+			.has_arg = !row->argument ? no_argument
+				   : row->value	  ? optional_argument
+						  : required_argument,
 			.val = CODE_OF_ROW(row - setting_table),
 		};
 		if (row->letter)

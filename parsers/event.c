@@ -35,6 +35,22 @@ int event_time(const void *data, size_t size, __u64 *time)
 	return 0;
 }
 
+__u64 event_over(const void *data, size_t size, __u64 sent)
+{
+	const __u32 both = EXCHANGE_FINAL | EXCHANGE_ENDED;
+	__u64 t_last;
+	__u32 word;
+
+	if (size < EXCHANGE_FIXED)
+		return sent;
+	memcpy(&word, data, sizeof(word));
+	if (word != EVENT_EXCHANGE)
+		return sent;
+	memcpy(&word, (const char *)data + offsetof(struct exchange, flags), sizeof(word));
+	memcpy(&t_last, (const char *)data + offsetof(struct exchange, t_last), sizeof(t_last));
+	return (word & both) == both && t_last < sent ? t_last : sent;
+}
+
 int event_decode(const void *data, size_t size, struct event *out)
 {
 	struct event_process process;

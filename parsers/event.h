@@ -18,6 +18,10 @@ struct event {
 /* When it was sent. 0, or -EBADMSG for what is too short to tell. */
 int event_time(const void *data, size_t size, __u64 *time);
 
+/* When what it tells was over, which is before it was sent for an answer whose end was
+ * only noticed when the connection moved on; sent is what event_time() says. */
+__u64 event_over(const void *data, size_t size, __u64 sent);
+
 /* Checks and copies. 0, or -EBADMSG for what no program of ours can have sent. */
 int event_decode(const void *data, size_t size, struct event *out);
 

@@ -12,7 +12,13 @@
 #define EXTRA_CMDLINE 0x10u
 #define EXTRA_CGROUP 0x20u
 #define EXTRA_CONTAINER 0x40u
-#define EXTRA_TARGET 0x80u /* asked for by --targets, not by name */
+/* asked for by flags of their own, not by name */
+#define EXTRA_TARGET 0x80u   /* --targets */
+#define EXTRA_CALLS 0x100u   /* --calls */
+#define EXTRA_PENDING 0x200u /* --pending */
+
+/* What an identity has to know; the rest is the request's. */
+#define EXTRA_WHOSE 0xffu
 
 /* What is read from /proc for them. */
 #define EXTRA_PROCESS                                                                              \

@@ -283,12 +283,13 @@ static const struct {
 	const char *head;
 	size_t list;
 	void (*item)(struct expression *e, const char *item);
+	bool of_answer; /* an attempt's is not its call's */
 } lists[] = {
-	{"UID_FILTER(u)", LIST(uid), add_uid},
-	{"PROCESS_FILTER(tgid,c0,c1)", LIST(process), add_process},
-	{"COMM_FILTER(c0,c1)", LIST(comm), add_comm},
-	{"METHOD_FILTER(w)", LIST(method), add_method},
-	{"STATUS_FILTER(s)", LIST(status), add_status},
+	{"UID_FILTER(u)", LIST(uid), add_uid, false},
+	{"PROCESS_FILTER(tgid,c0,c1)", LIST(process), add_process, false},
+	{"COMM_FILTER(c0,c1)", LIST(comm), add_comm, false},
+	{"METHOD_FILTER(w)", LIST(method), add_method, false},
+	{"STATUS_FILTER(s)", LIST(status), add_status, true},
 };
 
 static const struct {
@@ -306,7 +307,7 @@ int filter_macros(const struct settings *settings, struct filter_flags *out)
 	const char *base = (const char *)settings;
 
 	out->n = 0;
-	for (size_t i = 0; i < COUNT_OF(thresholds); i++) {
+	for (size_t i = 0; i < COUNT_OF(thresholds) && !settings->calls; i++) {
 		uint64_t ns = nanoseconds(*(const double *)(const void *)(base + thresholds[i].ms));
 		if (ns)
 			snprintf(out->flag[out->n++], FILTER_FLAG_SIZE, "-D%s=%" PRIu64 "ULL",
@@ -315,7 +316,7 @@ int filter_macros(const struct settings *settings, struct filter_flags *out)
 	for (size_t i = 0; i < COUNT_OF(lists); i++) {
 		const struct settings_list *list = (const void *)(base + lists[i].list);
 		struct expression e = {.text = out->flag[out->n]};
-		if (list->n == 0)
+		if (list->n == 0 || (settings->calls && lists[i].of_answer))
 			continue;
 		add(&e, "-D%s=(", lists[i].head);
 		for (size_t j = 0; j < list->n; j++) {

@@ -33,6 +33,9 @@ struct filter_flags {
  *   METHOD_FILTER(w)               w: the first 8 bytes of the request as a word
  *   STATUS_FILTER(s)               s: the final status
  *
+ * With --calls no attempt is left out for what only its call has: latency, time to
+ * first byte and status are judged when that is over.
+ *
  * A word is the bytes as the machine loads them. METHOD_FILTER is for the first
  * bytes of a request, no fewer than 8; STATUS_FILTER is for an answered request,
  * and one without an answer matches no list of status codes. 0, or -E2BIG when an expression does

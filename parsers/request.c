@@ -3,8 +3,11 @@
 
 #include <string.h>
 
+#include "sdk.h"
 #include "text.h"
 #include "useragent.h"
+
+#define INVOCATION_ID_MAX 64 /* SDKs send a UUID */
 
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
@@ -13,8 +16,11 @@ static const char *const via_names[] = {
 };
 
 static const char *const state_names[] = {
-	[REQUEST_OPEN] = "open",	 [REQUEST_COMPLETE] = "complete",
-	[REQUEST_PARTIAL] = "partial",	 [REQUEST_NO_RESPONSE] = "no_response",
+	[REQUEST_OPEN] = "open",
+	[REQUEST_PENDING] = "pending",
+	[REQUEST_COMPLETE] = "complete",
+	[REQUEST_PARTIAL] = "partial",
+	[REQUEST_NO_RESPONSE] = "no_response",
 	[REQUEST_NOT_HTTP] = "not_http",
 };
 
@@ -137,6 +143,12 @@ static int64_t at_least_0(int64_t n)
 	return n > 0 ? n : 0;
 }
 
+static bool expects_continue(const struct asked *asked)
+{
+	return slice_is_nocase(http1_header(&asked->head.headers, SLICE("expect")),
+			       SLICE("100-continue"));
+}
+
 /* Waiting for 100-continue: from the head's last byte to the interim answer, or
  * to the moment the program stopped waiting and sent its body. */
 static int64_t expect_time(const struct exchange *e, const struct asked *asked, uint64_t send_end)
@@ -144,9 +156,7 @@ static int64_t expect_time(const struct exchange *e, const struct asked *asked, 
 	uint64_t until = e->t_body;
 
 	if (!e->t_head || !e->t_body || asked->head_size <= 0 ||
-	    e->head_sent != (uint64_t)asked->head_size ||
-	    !slice_is_nocase(http1_header(&asked->head.headers, SLICE("expect")),
-			     SLICE("100-continue")))
+	    e->head_sent != (uint64_t)asked->head_size || !expects_continue(asked))
 		return 0;
 	if (e->t_interim && e->t_interim < until)
 		until = e->t_interim;
@@ -183,13 +193,29 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 	r->recv_ns -= r->stall_ns;
 }
 
+/* What an aws-chunked body holds, -1 if it is none. */
+static int64_t decoded_size(const struct asked *asked)
+{
+	struct slice text =
+		http1_header(&asked->head.headers, SLICE("x-amz-decoded-content-length"));
+	int64_t n = 0;
+
+	if (text.n == 0 || text.n > 18)
+		return -1;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return -1;
+		n = n * 10 + (text.p[i] - '0');
+	}
+	return n;
+}
+
 /* Body bytes sent. An aws-chunked body carries signatures and trailers; what
  * the object has is in a header of its own. */
 static int64_t sent_size(const struct exchange *e, const struct asked *asked, uint64_t at)
 {
-	struct slice decoded =
-		http1_header(&asked->head.headers, SLICE("x-amz-decoded-content-length"));
-	uint64_t body, n = 0;
+	int64_t decoded = decoded_size(asked);
+	uint64_t body;
 
 	if (asked->head_size <= 0)
 		return -1;
@@ -200,16 +226,10 @@ static int64_t sent_size(const struct exchange *e, const struct asked *asked, ui
 		body = 0;
 	if (asked->body.framing == HTTP1_LENGTH && body > asked->body.length)
 		body = asked->body.length;
-	if (decoded.n == 0 || decoded.n > 18)
-		return (int64_t)body;
-	for (size_t i = 0; i < decoded.n; i++) {
-		if (decoded.p[i] < '0' || decoded.p[i] > '9')
-			return (int64_t)body;
-		n = n * 10 + (uint64_t)(decoded.p[i] - '0');
-	}
 	/* Only a body that went out whole has its decoded length. */
-	if (asked->body.framing == HTTP1_LENGTH ? body == asked->body.length : body >= n)
-		return (int64_t)n;
+	if (decoded >= 0 && (asked->body.framing == HTTP1_LENGTH ? body == asked->body.length
+								 : body >= (uint64_t)decoded))
+		return decoded;
 	return (int64_t)body;
 }
 
@@ -234,6 +254,41 @@ static struct slice answer_error(struct side side, const struct asked *asked,
 	return SLICE_NONE;
 }
 
+static uint64_t mix(uint64_t hash, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
+	return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+/* Method, host, target and the part of the object that is asked for. */
+static uint64_t likeness(const struct http1_request *head)
+{
+	uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), head->method);
+
+	hash = mix(hash, head->target);
+	hash = mix(hash, http1_header(&head->headers, SLICE("host")));
+	return mix(hash, http1_header(&head->headers, SLICE("range")));
+}
+
+/* What the client says about the call that this request is an attempt of. */
+static void set_attempt(struct request *r, const struct http1_request *head,
+			struct text_arena *arena)
+{
+	struct sdk_attempt attempt =
+		sdk_attempt_parse(http1_header(&head->headers, SLICE("amz-sdk-request")));
+	struct slice id = http1_header(&head->headers, SLICE("amz-sdk-invocation-id"));
+
+	if (id.n > INVOCATION_ID_MAX)
+		id.n = INVOCATION_ID_MAX;
+	r->invocation_id = id.n ? text_clean(arena, id) : NULL;
+	r->attempt = attempt.number;
+	r->max_attempts = attempt.max;
+	r->likeness = likeness(head);
+	r->backoff_ns = -1;
+	r->attempts = 1;
+}
+
 static void set_texts(struct request *r, const struct exchange *e, const struct asked *asked,
 		      const struct answer *a, struct side received,
 		      const struct request_context *context)
@@ -255,6 +310,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->key = text_decoded(&arena, s3.key);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
+	set_attempt(r, &asked->head, &arena);
 	r->region = text_decoded(&arena, s3.region);
 	r->client_type =
 		useragent_client(http1_header(&asked->head.headers, SLICE("user-agent")), &version);
@@ -271,6 +327,30 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 	if (s3.path.p)
 		r->path = text_target(&arena, s3.path, s3.query);
 	r->truncated |= arena.truncated;
+	r->text_used = arena.used;
+}
+
+/* What a request without a whole answer waits for; NULL when that is not known. */
+static const char *waits_for(const struct exchange *e, const struct asked *asked, uint64_t at,
+			     bool answered)
+{
+	uint64_t head_end = at + (uint64_t)asked->head_size, body;
+	int64_t due = decoded_size(asked);
+
+	if (answered)
+		return "body";
+	if (asked->head_size <= 0)
+		return e->req_len < EXCHANGE_REQ_CAP ? "send" : NULL;
+	if (asked->body.framing == HTTP1_NO_BODY)
+		due = 0;
+	else if (asked->body.framing == HTTP1_LENGTH)
+		due = (int64_t)asked->body.length;
+	body = e->sent > head_end ? e->sent - head_end : 0;
+	if (due && !body && !e->t_interim && expects_continue(asked))
+		return "continue";
+	if (due < 0)
+		return body ? NULL : "send";
+	return body < (uint64_t)due ? "send" : "response";
 }
 
 static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,
@@ -310,6 +390,8 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		r->state = REQUEST_PARTIAL; /* also what was under way when tracing stopped */
 	else
 		r->state = REQUEST_NO_RESPONSE;
+	if (r->state == REQUEST_OPEN)
+		r->waiting_for = waits_for(e, asked, at, answered || a->unseen);
 	r->is_error = r->status >= 400 || r->error_code || r->state == REQUEST_NO_RESPONSE;
 }
 

@@ -16,7 +16,8 @@
 struct target;
 
 enum request_state {
-	REQUEST_OPEN, /* more of the response is to come: not a row yet */
+	REQUEST_OPEN,	 /* more of the response is to come: not a row yet */
+	REQUEST_PENDING, /* the same, shown all the same (pending.h) */
 	REQUEST_COMPLETE,
 	REQUEST_PARTIAL,     /* answered, but its end was not seen */
 	REQUEST_NO_RESPONSE, /* the connection ended without an answer */
@@ -44,6 +45,15 @@ struct request {
 	bool is_error;	/* status >= 400, an error inside a 200, or no response */
 	bool truncated; /* part of the head or a text was beyond our buffers */
 	int64_t request_size, response_size; /* body bytes, -1 unknown */
+	/* Which attempt of a call (sdk.h); -1 and NULL: the client does not say. */
+	int attempt, max_attempts;
+	const char *invocation_id;
+	uint64_t likeness; /* the same for requests that ask for the same */
+	/* Of the call it belongs to (calls.h). */
+	int64_t backoff_ns;	 /* since the attempt before, or of the whole call; -1 unknown */
+	const char *waiting_for; /* of an open one: "send", "continue", "response", "body" */
+	int attempts;		 /* seen so far */
+	char first_error[64];	 /* "503 SlowDown"; "" none */
 	/* Of the process; unknown unless somebody asks (extra.h). Borrowed. */
 	const char *user, *exe, *cmdline, *cgroup, *container;
 	uint32_t ppid;		     /* 0 unknown */
@@ -51,6 +61,7 @@ struct request {
 	int64_t latency_ns;
 	int64_t ttfb_ns;					/* -1 when no response */
 	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */
+	size_t text_used;
 	char text[24576];
 };
 

@@ -36,7 +36,9 @@ struct setting {
 	/* What it can be, for "did you mean". */
 	const char *(*word)(size_t i);
 	const char *wants; /* completes "--uid needs ..." */
-	const char *value; /* what a switch stands for, "yes" when NULL */
+	/* What a switch stands for, "yes" when NULL; with an argument, what it is when
+	 * there is none: a number may then follow or not. */
+	const char *value;
 	const char *help;
 };
 

@@ -88,6 +88,11 @@ const struct setting setting_table[] = {
 	 .help = "format of the rows"},
 	{"wide", 0, NULL, "S3SLOWER_WIDE", &kind_switch, FIELD(wide),
 	 .help = "table: phases, sizes, state, client and peer as well"},
+	{"calls", 0, NULL, "S3SLOWER_CALLS", &kind_switch, FIELD(calls),
+	 .help = "one row for all attempts of a call, with its back-off"},
+	{"pending", 0, "[SECONDS]", "S3SLOWER_PENDING", &kind_number, FIELD(pending_s),
+	 .fallback = "0", .max = 86400, .wants = "seconds", .value = "2",
+	 .help = "also those that hang for SECONDS (2), twice as long, and so on"},
 	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
 	 .word = extra_name,
 	 .wants = "fields of uid, user, ppid, exe, cmdline, cgroup and container",
@@ -205,6 +210,8 @@ unsigned settings_extras(const struct settings *settings)
 {
 	unsigned extras = settings->targets ? EXTRA_TARGET : 0;
 
+	extras |= settings->calls ? EXTRA_CALLS : 0;
+	extras |= settings->pending_s > 0 ? EXTRA_PENDING : 0;
 	for (size_t i = 0; i < settings->fields.n; i++)
 		extras |= extra_bit(settings->fields.item[i]);
 	return extras;

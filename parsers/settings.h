@@ -50,6 +50,8 @@ struct settings {
 	const char *targets;	     /* --targets FILE, NULL: none */
 	bool only_targets;
 	bool wide;
+	bool calls;	  /* a row a call, not an attempt */
+	double pending_s; /* requests that have had no answer for so long, 0: none */
 	const char *file; /* -o FILE, NULL: stdout */
 	bool no_summary;
 	/* how long */

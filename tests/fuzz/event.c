@@ -44,6 +44,7 @@ static void build(const struct exchange *e, struct slice more, bool final)
 		text(row, row->path);
 		text(row, row->key);
 		text(row, row->error_code);
+		text(row, row->invocation_id);
 	}
 }
 
@@ -53,6 +54,8 @@ static void decode(const unsigned char *data, size_t size)
 	struct slice more = SLICE_NONE;
 	__u64 time = 0;
 	int early = event_time(data, size, &time);
+
+	CHECK(event_over(data, size, time) <= time);
 
 	if (event_decode(data, size, &event))
 		return;

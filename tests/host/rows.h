@@ -58,7 +58,7 @@ static void rows_feed(const struct exchange *e, bool final)
 		const char **text[] = {&row->comm,	 &row->method,	       &row->bucket,
 				       &row->key,	 &row->endpoint,       &row->path,
 				       &row->region,	 &row->client_version, &row->error_code,
-				       &row->request_id, &row->host_id};
+				       &row->request_id, &row->host_id,	       &row->invocation_id};
 
 		*row = built[i];
 		/* Texts lie in the row they belong to. */

@@ -71,6 +71,38 @@ static void processes_come_through(void)
 	}
 }
 
+/* An answer's end that is told when the connection moves on was over before. */
+static void late_news_have_their_time(void)
+{
+	static const struct {
+		__u32 flags;
+		__u64 over;
+	} cases[] = {
+		{0, 5000},
+		{EXCHANGE_FINAL, 5000},
+		{EXCHANGE_ENDED, 5000},
+		{EXCHANGE_FINAL | EXCHANGE_ENDED, 4000},
+	};
+	struct event_process process = {EVENT_EXIT, 77, 5000};
+	struct exchange e = good();
+
+	e.t_last = 4000;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct slice sent;
+
+		e.flags = cases[i].flags;
+		sent = packed(&e);
+		CU_ASSERT_EQUAL(event_over(sent.p, sent.n, 5000), cases[i].over);
+		CU_ASSERT_EQUAL(event_over(sent.p, sent.n, 3000), 3000);
+		for (size_t n = 0; n < EXCHANGE_FIXED; n++) {
+			struct slice part = guard_copy((struct slice){sent.p, n});
+
+			CU_ASSERT_EQUAL(event_over(part.p, part.n, 5000), 5000);
+		}
+	}
+	CU_ASSERT_EQUAL(event_over(&process, sizeof(process), 5000), 5000);
+}
+
 /* Perf records are padded to 8 bytes, so more than the event is fine and less
  * is not; nothing is read behind what there is. */
 static void short_events_are_refused(void)
@@ -145,6 +177,7 @@ static void what_cannot_be_is_refused(void)
 CU_TestInfo event_tests[] = {
 	{"a record comes through", a_record_comes_through},
 	{"processes come through", processes_come_through},
+	{"late news have their time", late_news_have_their_time},
 	{"short events are refused", short_events_are_refused},
 	{"what cannot be is refused", what_cannot_be_is_refused},
 	CU_TEST_INFO_NULL,

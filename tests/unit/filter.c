@@ -195,6 +195,8 @@ static void test_macros(void)
 		  "((w)&0x00ffffffffffffffULL)==0x00204554454c4544ULL||"
 		  "((w)&0xffffffffffffffffULL)==0x20534e4f4954504fULL)"}},
 		{"--status 404,5xx", {"-DSTATUS_FILTER(s)=((s)==404||(s)/100==5)"}},
+		{"--calls --min-latency 5 --min-ttfb 3 --status 503", {NULL}},
+		{"--calls --uid 7", {"-DUID_FILTER(u)=((u)==7)"}},
 		{"-x --status 503", {"-DSTATUS_FILTER(s)=((s)==503)"}},
 	};
 

@@ -604,6 +604,43 @@ static void an_answer_out_of_sight_is_no_missing_one(void)
 	CU_ASSERT_EQUAL(rows.row[1].state, REQUEST_NO_RESPONSE);
 }
 
+/* What the client says about its attempts, as clean and bounded text. */
+static void attempts_are_told(void)
+{
+	static const char *const plain[] = {GET, "<HTTP/1.1 204 No\r\n\r\n"};
+	static const char *const told[] = {
+		">GET /bucket/key HTTP/1.1\r\n" HOST
+		"amz-sdk-invocation-id: 5d2e-\x1b[31m\r\namz-sdk-request: attempt=2; max=3\r\n\r\n",
+		"<HTTP/1.1 204 No\r\n\r\n"};
+	static const char *const ranged[] = {">GET /bucket/key HTTP/1.1\r\n" HOST
+					     "Range: bytes=0-9\r\n\r\n",
+					     "<HTTP/1.1 204 No\r\n\r\n"};
+	char head[1024], id[501];
+	const char *const long_id[] = {head, "<HTTP/1.1 204 No\r\n\r\n"};
+
+	begin();
+	play(plain, 2, 10000);
+	play(told, 2, 10000);
+	play(ranged, 2, 10000);
+	memset(id, 'i', sizeof(id) - 1);
+	id[sizeof(id) - 1] = '\0';
+	snprintf(head, sizeof(head),
+		 ">GET /bucket/other HTTP/1.1\r\n" HOST "amz-sdk-invocation-id: %s\r\n\r\n", id);
+	play(long_id, 2, 10000);
+	CU_ASSERT_EQUAL_FATAL(rows.n, 4);
+	CU_ASSERT_EQUAL(rows.row[0].attempt, -1);
+	CU_ASSERT_EQUAL(rows.row[0].max_attempts, -1);
+	CU_ASSERT_PTR_NULL(rows.row[0].invocation_id);
+	CU_ASSERT_EQUAL(rows.row[0].backoff_ns, -1);
+	CU_ASSERT_EQUAL(rows.row[1].attempt, 2);
+	CU_ASSERT_EQUAL(rows.row[1].max_attempts, 3);
+	CU_ASSERT_STRING_EQUAL(rows.row[1].invocation_id, "5d2e-\\x1b[31m");
+	CU_ASSERT_EQUAL(rows.row[0].likeness, rows.row[1].likeness);
+	CU_ASSERT_NOT_EQUAL(rows.row[0].likeness, rows.row[2].likeness);
+	CU_ASSERT_NOT_EQUAL(rows.row[0].likeness, rows.row[3].likeness);
+	CU_ASSERT_EQUAL(strlen(rows.row[3].invocation_id), 64);
+}
+
 static void big_objects_have_big_sizes(void)
 {
 	static const char upload[] =
@@ -783,6 +820,7 @@ CU_TestInfo request_tests[] = {
 	{"every request of a connection is a row", every_request_of_a_connection_is_a_row},
 	{"pipelined requests are paired in order", pipelined_requests_are_paired_in_order},
 	{"an answer out of sight is no missing one", an_answer_out_of_sight_is_no_missing_one},
+	{"attempts are told", attempts_are_told},
 	{"big objects have big sizes", big_objects_have_big_sizes},
 	{"long chunked answers end", long_chunked_answers_end},
 	{"long targets", long_targets},

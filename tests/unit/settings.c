@@ -370,6 +370,36 @@ static void test_usage(void)
 	free(text);
 }
 
+/* A flag whose value may be left out: a number behind it is its own. */
+static void test_pending(void)
+{
+	static const struct {
+		const char *line;
+		double pending_s, min_ms;
+	} lines[] = {
+		{"7", 0, 7},
+		{"--pending", 2, 0},
+		{"--pending 5", 5, 0},
+		{"--pending=.5", 0.5, 0},
+		{"--pending --json", 2, 0},
+		{"7 --pending", 2, 7},
+		{"--pending -n 3", 2, 0},
+		{"--pending 5 7", 5, 7},
+		{"--pending -- 9", 2, 0},
+		{"--pending --pending 3", 3, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		CU_ASSERT_EQUAL(parse(lines[i].line), 0);
+		CU_ASSERT_EQUAL(settings.pending_s, lines[i].pending_s);
+		CU_ASSERT_EQUAL(settings.min_latency_ms, lines[i].min_ms);
+		CU_ASSERT_EQUAL(settings_extras(&settings),
+				lines[i].pending_s > 0 ? EXTRA_PENDING : 0);
+	}
+	CU_ASSERT_EQUAL(parse("--pending=soon"), -EINVAL);
+	CU_ASSERT_EQUAL(parse("--pending 99999999"), -EINVAL);
+}
+
 /* Parsing leaves getopt as it found it, and a failure leaves nothing behind. */
 static void test_again_and_again(void)
 {
@@ -421,6 +451,7 @@ CU_TestInfo settings_tests[] = {
 	{"too many, too long", test_too_many},
 	{"environment", test_environment},
 	{"usage shows the table", test_usage},
+	{"a value that may be left out", test_pending},
 	{"again and again", test_again_and_again},
 	{"no arguments", test_no_arguments},
 	{"every operation", test_every_operation},

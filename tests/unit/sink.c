@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "parsers/extra.h"
+
 static struct request request;
 
 /* 12:00:01.123456789 UTC on 31 January 2026. */
@@ -39,6 +41,10 @@ static void make_request(void)
 		.client_version = "1.26.27",
 		.request_id = "TX01",
 		.host_id = "h/1=",
+		.attempt = 2,
+		.max_attempts = 3,
+		.invocation_id = "aa-11",
+		.backoff_ns = 250000001,
 		.status = 200,
 		.request_size = INT64_C(5000000000),
 		.response_size = 0,
@@ -66,6 +72,9 @@ static void make_unknown(void)
 		.method = "GET",
 		.status = -1,
 		.is_error = true,
+		.attempt = -1,
+		.max_attempts = -1,
+		.backoff_ns = -1,
 		.request_size = -1,
 		.response_size = -1,
 		.latency_ns = 5000000000,
@@ -250,6 +259,59 @@ static void test_simple(void)
 	free(text);
 }
 
+/* --calls: the attempts and their back-off, in words and in columns. */
+static void test_calls(void)
+{
+	in_utc();
+	make_request();
+	extras = EXTRA_CALLS;
+	request.attempts = 3;
+	request.status = 503;
+	strcpy(request.first_error, "503 SlowDown");
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 boto3 PutObject logs/2026/a.gz 503 12.346 ms "
+			       "attempts=3 backoff=250.000\n");
+	free(text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1),
+				      ",\"backoff_ms\":250.000001,\"attempts\":3,"
+				      "\"first_error\":\"503 SlowDown\",\"state\":"));
+	free(text);
+	printed("table", false, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS ATTEMPTS   BACKOFF FIRST_ERROR  BUCKET "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "    503        3   250.000 503 SlowDown logs "));
+	free(text);
+	request.first_error[0] = '\0';
+	request.attempts = 1;
+	CU_ASSERT_PTR_NULL(strstr(printed("simple", false, 1), "attempts"));
+	free(text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1), ",\"first_error\":null,"));
+	free(text);
+	extras = 0;
+	CU_ASSERT_PTR_NULL(strstr(printed("json", false, 1), "first_error"));
+	free(text);
+}
+
+/* --pending: what is waited for. */
+static void test_pending(void)
+{
+	in_utc();
+	make_unknown();
+	extras = EXTRA_PENDING;
+	request.state = REQUEST_PENDING;
+	request.waiting_for = "response";
+	CU_ASSERT_STRING_EQUAL(printed("simple", false, 1),
+			       "12:00:01.123 curl GET - - 5000.000 ms pending for response\n");
+	free(text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1),
+				      ",\"state\":\"pending\",\"waiting_for\":\"response\","));
+	free(text);
+	printed("table", false, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS WAITS_FOR BUCKET "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "      - response  - "));
+	free(text);
+	extras = 0;
+}
+
 static void test_local_time(void)
 {
 	setenv("TZ", "XXX-5:30", 1);
@@ -367,7 +429,7 @@ static void test_csv(void)
 	printed("csv", false, 1);
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,,,5000.000000,,"
-			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
+			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,,,,,"
 			       "no_response,,,http,,,,,,false,false");
 	free(text);
 }
@@ -401,6 +463,8 @@ static void test_json_text(void)
 		"\"request_size\":5000000000,\"response_size\":0,\"status_code\":200,"
 		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
 		"1=\","
+		"\"attempt\":2,\"max_attempts\":3,\"invocation_id\":\"aa-11\","
+		"\"backoff_ms\":250.000001,"
 		"\"state\":\"complete\",\"client_type\":\"boto3\","
 		"\"client_version\":\"1.26.27\",\"via\":\"openssl\",\"fd\":7,"
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
@@ -418,8 +482,9 @@ static void test_json_text(void)
 		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
 		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
 		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
-		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,"
-		"\"client_version\":null,\"via\":\"http\","
+		"\"host_id\":null,\"attempt\":null,\"max_attempts\":null,"
+		"\"invocation_id\":null,\"backoff_ms\":null,\"state\":\"no_response\",\"client_"
+		"type\":null,\"client_version\":null,\"via\":\"http\","
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
 		"\"peer_address\":null,\"peer_port\":null,\"is_s3\":false,\"truncated\":false,"
 		"\"lost\":5}\n");
@@ -510,6 +575,7 @@ static void test_json_values(void)
 		{"error_code", offsetof(struct request, error_code)},
 		{"request_id", offsetof(struct request, request_id)},
 		{"host_id", offsetof(struct request, host_id)},
+		{"invocation_id", offsetof(struct request, invocation_id)},
 		{"client_type", offsetof(struct request, client_type)},
 		{"client_version", offsetof(struct request, client_version)},
 		{"via", offsetof(struct request, via)},
@@ -596,7 +662,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 35);
+		CU_ASSERT_EQUAL(json_object_size(object), 39);
 		json_decref(object);
 		free(text);
 	}
@@ -843,6 +909,8 @@ CU_TestInfo sink_tests[] = {
 	{"table --wide", test_table_wide},
 	{"table with long values", test_table_long_values},
 	{"simple", test_simple},
+	{"calls", test_calls},
+	{"pending", test_pending},
 	{"local time", test_local_time},
 	{"seconds", test_seconds},
 	{"long lines", test_long_lines},

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A row that outlives the place where it was built. */
+#ifndef S3SLOWER_KEPT_H
+#define S3SLOWER_KEPT_H
+
+#include "request.h"
+
+/* A copy in as much memory as its texts need; what the row borrowed from others
+ * (user ... target) is unknown in it. The caller frees it; NULL when memory is
+ * short. */
+struct request *kept_row(const struct request *row);
+
+#endif
