@@ -4,8 +4,9 @@
 
 Each operation is called with the least its model wants, in each of the ways below, and caught
 when it is signed and ready to be sent: nothing goes out. What the parsers say of the head has to be
-what the call was: the operation's name, bucket, key, the host less the bucket, the region. What botocore itself
-refuses to send some way is listed with the way, so that nothing is left out unnoticed.
+what the call was: the operation's name, bucket, key, the host less the bucket, the region. What
+botocore itself refuses to send some way is listed with the way, so that nothing is left out
+unnoticed.
 
     botocore_requests.py build/api/operations
 """
@@ -85,6 +86,8 @@ WAYS = [
     Way("access point, dual-stack, FIPS", {"use_dualstack_endpoint": True}, "us-east-2",
         {"use_fips_endpoint": True}, arn("s3", "accesspoint/my-point", "us-east-2"),
         "my-point-" + ACCOUNT, NO_BUCKET),
+    Way("multi-Region access point", {}, bucket=arn("s3", "accesspoint/abc123.mrap", ""),
+        named="abc123.mrap", refused=NO_BUCKET),
     Way("Outposts", {}, bucket=arn("s3-outposts", "outpost/%s/accesspoint/my-point" % OUTPOST),
         named="my-point-%s.%s" % (ACCOUNT, OUTPOST), refused=NO_BUCKET),
     Way("Object Lambda", {}, bucket=arn("s3-object-lambda", "accesspoint/my-lambda"),
@@ -162,7 +165,7 @@ def client(session, way):
 def said(way, host):
     """Whether the request says its region: in the host, or where the signature is for one."""
     scoped = str(way.more.get("signature_version", "s3v4")).startswith("s3v4")
-    return way.region in host or scoped
+    return way.region in host or (scoped and "s3-global" not in host)
 
 
 def called(way, name):
