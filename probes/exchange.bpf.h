@@ -45,7 +45,7 @@ BPF_TABLE("percpu_array", u32, struct outbox, outboxes, 1);
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
-BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192); /* layer: LAYER_SOCKET */
+BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192);
 BPF_PERF_OUTPUT(events);
 
 static __always_inline void count_add(u32 what, u64 more_of_it)
@@ -443,15 +443,63 @@ static __always_inline u64 next_id(void)
 	if (!next)
 		return 0;
 	*next += 1;
-	return ((u64)bpf_get_smp_processor_id() << 48) | *next;
+	return *next << SERIAL_CPU_BITS | bpf_get_smp_processor_id();
+}
+
+/* The connection behind a key. One that was there before the tracer came gets a
+ * number of its own, too. */
+static __always_inline struct socket *socket_get(struct exchange_key *key)
+{
+	struct socket *s = sockets.lookup(key), found = {};
+
+	if (s)
+		return s;
+	found.id = next_id();
+	sockets.update(key, &found);
+	return sockets.lookup(key);
+}
+
+/* One more request on its connection - also one that is not followed: numbers
+ * count them all. Go's connections end unseen, and others get their address. */
+static __always_inline struct socket *socket_use(struct exchange_key *key)
+{
+	struct socket *s = key->layer == LAYER_GOTLS ? 0 : socket_get(key);
+
+	if (s)
+		s->requests += 1;
+	return s;
+}
+
+/* What the connection of a request that begins now tells of it. before: the
+ * record's last request, if it had an answer. */
+static __always_inline void take_connection(struct exchange *e, const struct socket *s,
+					    int answered_before)
+{
+	u64 before = 0;
+
+	e->number = 0;
+	if (!s) {
+		e->connection = 0;
+		e->t_before = 0;
+		return;
+	}
+	if (answered_before && e->connection == s->id)
+		before = e->t_last;
+	e->connection = s->id;
+	e->t_before = before;
+	e->number = s->requests;
+	if (s->connected)
+		e->flags |= EXCHANGE_NUMBERED;
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
 						       u64 word, u64 now, u64 entered)
 {
 	u32 zero = 0, uid = bpf_get_current_uid_gid();
+	struct socket *s = socket_use(key);
 	struct exchange_slot *slot;
 	struct exchange *e;
+	int before;
 	u64 id;
 
 	slot = exchanges.lookup(key);
@@ -482,8 +530,10 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	if (!id)
 		return 0;
 	e = &slot->exchange;
+	before = e->flags & EXCHANGE_FINAL;
 	e->kind = EVENT_EXCHANGE;
 	e->flags = entered ? 0 : EXCHANGE_LATE_START;
+	take_connection(e, s, before);
 	e->key = *key;
 	e->id = id;
 	e->t_start = entered ? entered : now;
@@ -538,21 +588,15 @@ static __always_inline u64 final_follows(const struct exchange *e)
 }
 
 /* The socket that carries the exchange, now that its descriptor is known - and
- * open, for it has just carried bytes. One that was connected before the tracer
- * came gets a number of its own, so that user space can tell whether the
- * descriptor that it asks about is still the same. */
+ * open, for it has just carried bytes. By its number user space can tell whether
+ * the descriptor that it asks about is still the same. */
 static __always_inline void take_socket(struct exchange *e, s32 fd)
 {
 	struct exchange_key key = {.conn = (u32)fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
-	struct socket *s = sockets.lookup(&key);
+	struct socket *s = socket_get(&key);
 
-	if (!s) {
-		struct socket found = {.id = e->id};
-
-		e->socket = e->id;
-		sockets.update(&key, &found);
+	if (!s)
 		return;
-	}
 	e->socket = s->id;
 	e->ends = s->ends;
 	if (s->connected)

@@ -18,7 +18,8 @@ static const struct action send = {"tls_send_enter", "tls_send_return"},
 /* SSL_read() and SSL_read_ex() of OpenSSL 1.1.1 and 3.x both call
  * ssl_read_internal(ssl, buf, size, &count); likewise for write, with flags before
  * the count since 3.3. BoringSSL has no _ex variants. SSL_sendfile() works with kTLS only.
- * SSL_clear() and SSL_set_connect_state() make an object ready for another connection. */
+ * SSL_clear() and SSL_set_connect_state() make an object ready for another connection:
+ * their rows are the last, so that whoever is seen there is seen sending, too. */
 static const struct probe_row openssl[] = {
 	{.action = &send,
 	 .find = find_common_inner,
@@ -30,7 +31,8 @@ static const struct probe_row openssl[] = {
 	 .variant = {{"SSL_read", TELLS_RETURN, 0}, {"SSL_read_ex", TELLS_STORED, 0}}},
 	{.action = &send, .variant = {{"SSL_sendfile", TELLS_UNSEEN, 0}}},
 	{.action = &end, .variant = {{"SSL_free", 0, 0}, {"SSL_shutdown", 0, 0}}},
-	{.action = &end, .variant = {{"SSL_clear", 0, 0}, {"SSL_set_connect_state", 0, 0}}},
+	{.action = &end,
+	 .variant = {{"SSL_clear", TELLS_ANEW, 0}, {"SSL_set_connect_state", TELLS_ANEW, 0}}},
 	{.action = NULL},
 };
 

@@ -365,16 +365,23 @@ int tls_receive_return(struct pt_regs *ctx)
 	return tls_return(ctx, TLS_RECEIVE);
 }
 
-/* The object is freed, shut down or used for another connection. */
+/* The object is freed, shut down or used for another connection, which is then
+ * seen from its beginning. */
 int tls_end(struct pt_regs *ctx)
 {
 	u64 site = this_site();
 	struct exchange_key key = {};
+	struct socket s = {.connected = 1};
 
 	key.conn = argument(ctx, SITE_CONN(site));
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
 	key.layer = SITE_LAYER(site);
 	exchange_end(ctx, &key);
+	sockets.delete(&key);
+	if (SITE_TELLS(site) == TELLS_ANEW && process_wanted(key.tgid)) {
+		s.id = next_id();
+		sockets.update(&key, &s);
+	}
 	return 0;
 }
 #endif
@@ -550,7 +557,7 @@ static __always_inline void connect_enter(const struct exchange_key *key, u32 ti
 	connecting.update(&tid, &c);
 	/* A connect() may be repeated to learn what became of it. */
 	known = sockets.lookup((struct exchange_key *)key);
-	if (known && known->ends.peer_port == s.ends.peer_port &&
+	if (known && !known->requests && known->ends.peer_port == s.ends.peer_port &&
 	    known->ends.peer[0] == s.ends.peer[0] && known->ends.peer[1] == s.ends.peer[1])
 		return;
 	s.id = next_id();

@@ -43,6 +43,7 @@
 #define TELLS_GO 6	 /* returns count and error in registers; out: how many bytes it takes */
 #define TELLS_GO_KEPT 7	 /* the same, and its arguments are then at SITE_STACK(1) and (2) */
 #define TELLS_GO_STACK 8 /* takes and returns all on the stack */
+#define TELLS_ANEW 9	 /* its object is ready for a new connection */
 
 /* What a function takes, beside the connection. */
 #define TAKES_BUFFER 0	    /* one buffer */

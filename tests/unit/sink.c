@@ -24,6 +24,10 @@ static void make_request(void)
 			 .local = {0x20, 0x0100000000000000},
 			 .peer_port = 443,
 			 .local_port = 50000},
+		.connection_id = INT64_C(9007199254740991),
+		.number = 2,
+		.reused = 1,
+		.idle_ns = 1000001,
 		.comm = "boto3",
 		.via = "openssl",
 		.is_s3 = true,
@@ -58,6 +62,10 @@ static void make_unknown(void)
 		.pid = 1,
 		.tid = 1,
 		.fd = -1,
+		.connection_id = -1,
+		.number = -1,
+		.reused = -1,
+		.idle_ns = -1,
 		.comm = "curl",
 		.via = "http",
 		.method = "GET",
@@ -365,7 +373,7 @@ static void test_csv(void)
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,5000.000000,,"
 			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
-			       "no_response,,http,,,,,,false,false");
+			       "no_response,,http,,,,,,,,,,false,false");
 	free(text);
 }
 
@@ -399,6 +407,8 @@ static void test_json_text(void)
 		"\"state\":\"complete\",\"client_type\":\"boto3\",\"via\":\"openssl\",\"fd\":7,"
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
 		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
+		"\"connection_id\":9007199254740991,\"request_number\":2,\"reused\":true,"
+		"\"idle_ms\":1.000001,"
 		"\"is_s3\":true,\"truncated\":false,\"lost\":5}\n");
 	free(text);
 	make_unknown();
@@ -413,7 +423,9 @@ static void test_json_text(void)
 		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
 		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,\"via\":\"http\","
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
-		"\"peer_address\":null,\"peer_port\":null,\"is_s3\":false,\"truncated\":false,"
+		"\"peer_address\":null,\"peer_port\":null,\"connection_id\":null,"
+		"\"request_number\":null,\"reused\":null,\"idle_ms\":null,\"is_s3\":false,"
+		"\"truncated\":false,"
 		"\"lost\":5}\n");
 	free(text);
 	lost = 0;
@@ -585,7 +597,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 32);
+		CU_ASSERT_EQUAL(json_object_size(object), 36);
 		json_decref(object);
 		free(text);
 	}
