@@ -84,6 +84,8 @@ static const struct field {
 	{KEY(",", "request_number"), BARE, column_int, AT(number), 0},
 	{KEY(",", "reused"), BARE, column_maybe, AT(reused), 0},
 	{KEY(",", "idle_ms"), BARE, column_exact_ms, AT(idle_ns), 0},
+	{KEY(",", "connect_ms"), BARE, column_exact_ms, AT(connect_ns), 0},
+	{KEY(",", "tls_ms"), BARE, column_exact_ms, AT(tls_ns), 0},
 	{KEY(",", "is_s3"), BARE, column_truth, AT(is_s3), 0},
 	{KEY(",", "truncated"), BARE, column_truth, AT(truncated), 0},
 };

@@ -273,7 +273,7 @@ static void set_connection(struct request *r, const struct exchange *e, uint64_t
 {
 	r->connection_id = e->connection ? (int64_t)e->connection : -1;
 	r->number = r->reused = -1;
-	r->idle_ns = -1;
+	r->idle_ns = r->connect_ns = r->tls_ns = -1;
 	if (at || (e->number > 1 && e->number <= INT32_MAX))
 		r->reused = 1;
 	else if (e->number == 1 && (e->flags & EXCHANGE_NUMBERED))
@@ -282,6 +282,10 @@ static void set_connection(struct request *r, const struct exchange *e, uint64_t
 		return;
 	if (e->number && e->number <= INT32_MAX && (e->flags & EXCHANGE_NUMBERED))
 		r->number = (int)e->number;
+	if (e->connect_ns && !(e->flags & EXCHANGE_FD_MISMATCH))
+		r->connect_ns = (int64_t)e->connect_ns;
+	if (e->tls_ns)
+		r->tls_ns = (int64_t)e->tls_ns;
 	if (e->number > 1 && e->t_before)
 		r->idle_ns = at_least_0((int64_t)(e->t_start - e->t_before));
 }

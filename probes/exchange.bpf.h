@@ -478,6 +478,8 @@ static __always_inline void take_connection(struct exchange *e, const struct soc
 	u64 before = 0;
 
 	e->number = 0;
+	e->connect_ns = 0;
+	e->tls_ns = 0;
 	if (!s) {
 		e->connection = 0;
 		e->t_before = 0;
@@ -490,6 +492,8 @@ static __always_inline void take_connection(struct exchange *e, const struct soc
 	e->number = s->requests;
 	if (s->connected)
 		e->flags |= EXCHANGE_NUMBERED;
+	if (s->connected && s->requests == 1 && e->key.layer != LAYER_SOCKET)
+		e->tls_ns = s->setup_ns;
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
@@ -533,8 +537,8 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	before = e->flags & EXCHANGE_FINAL;
 	e->kind = EVENT_EXCHANGE;
 	e->flags = entered ? 0 : EXCHANGE_LATE_START;
-	take_connection(e, s, before);
 	e->key = *key;
+	take_connection(e, s, before);
 	e->id = id;
 	e->t_start = entered ? entered : now;
 	e->t_head = 0;
@@ -599,8 +603,15 @@ static __always_inline void take_socket(struct exchange *e, s32 fd)
 		return;
 	e->socket = s->id;
 	e->ends = s->ends;
-	if (s->connected)
-		e->flags |= EXCHANGE_SOCKET_PROVEN;
+	if (!s->connected) {
+		e->tls_ns = 0; /* maybe half of a handshake that was under way, too */
+		return;
+	}
+	e->flags |= EXCHANGE_SOCKET_PROVEN;
+	if (e->number == 1 && (e->flags & EXCHANGE_NUMBERED)) {
+		e->connect_ns = s->setup_ns;
+		s->setup_ns = 0; /* another TLS object may follow on the same socket */
+	}
 }
 
 /* fd: the descriptor under a TLS object, as a call on it has shown; -1 if it has not. */

@@ -62,6 +62,8 @@ struct socket {
 	__u64 id;	       /* unique while the tracer runs; never 0 */
 	__u32 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
 	__u32 requests;	       /* seen on it so far */
+	__u64 begun;	       /* entry of the call that began to connect or shake hands, or 0 */
+	__u64 setup_ns;	       /* from there until that was done; 0 unknown */
 };
 
 /* exchange.flags */
@@ -116,6 +118,8 @@ struct exchange {
 	__u32 number;	  /* of the requests seen on its connection, from 1; 0 unknown */
 	__u64 connection; /* struct socket's id of the connection: key's; 0 unknown */
 	__u64 t_before;	  /* return of the last read of the answer before, on the same one */
+	__u64 connect_ns; /* of the connection's first request: what connect() took; 0 unknown */
+	__u64 tls_ns;	  /* ... and the TLS handshake */
 	__u64 socket;	  /* struct socket's id of the descriptor, 0 unknown */
 	struct endpoints ends;
 	__u8 tail[EXCHANGE_TAIL_CAP];

@@ -41,6 +41,7 @@ static void build(const struct exchange *e, struct slice more, bool final)
 		CHECK(row->status == -1 || (row->status >= 100 && row->status < 600));
 		CHECK(request_state_name(row->state) != NULL);
 		CHECK(row->number == -1 || row->number > 0);
+		CHECK(row->connect_ns >= -1 && row->tls_ns >= -1);
 		CHECK(row->idle_ns >= -1 && row->connection_id >= -1);
 		text(row, row->comm);
 		text(row, row->path);

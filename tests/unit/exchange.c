@@ -819,6 +819,48 @@ static void requests_are_numbered(void)
 	CU_ASSERT_EQUAL(tls_request(0x1000, CONN)->number, 2);
 }
 
+static void setting_up_is_the_first_requests(void)
+{
+	struct exchange_key key = host_key(CONN);
+	struct exchange_key object = {.conn = 0x1000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
+	struct socket s = {.id = 99, .connected = 1, .begun = 1, .setup_ns = 7};
+	struct socket tls = {.id = 98, .connected = 1, .begun = 8, .setup_ns = 5};
+	const struct exchange *e;
+
+	host_reset();
+	sockets.update(&key, &s);
+	sockets.update(&object, &tls);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connection, 98);
+	CU_ASSERT_EQUAL(e->connect_ns, 7);
+	CU_ASSERT_EQUAL(e->tls_ns, 5);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+	CU_ASSERT_EQUAL(e->tls_ns, 0);
+	/* Another object on the same socket did not connect. */
+	sockets.update(&object, &tls);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+	CU_ASSERT_EQUAL(e->tls_ns, 5);
+	/* Connected before anybody looked: then maybe half of the handshake was, too. */
+	s.connected = 0;
+	sockets.update(&key, &s);
+	sockets.update(&object, &tls);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+	CU_ASSERT_EQUAL(e->tls_ns, 0);
+	/* Without TLS */
+	s.connected = 1;
+	sockets.update(&key, &s);
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 7);
+	CU_ASSERT_EQUAL(e->tls_ns, 0);
+	host_receive(CONN, none);
+	host_send(CONN, get);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+}
+
 static void connections_of_go_have_no_number(void)
 {
 	struct exchange_key key = {.conn = 0x3000, .tgid = HOST_TGID, .layer = LAYER_GOTLS};
@@ -1026,6 +1068,7 @@ CU_TestInfo exchange_tests[] = {
 	{"a socket from before is told from the next", a_socket_from_before_is_told_from_the_next},
 	{"two descriptors are none", two_descriptors_are_none},
 	{"requests are numbered", requests_are_numbered},
+	{"setting up is the first request's", setting_up_is_the_first_requests},
 	{"connections of Go have no number", connections_of_go_have_no_number},
 	{"a send is counted before it returns", a_send_is_counted_before_it_returns},
 	{"goroutines have no thread", goroutines_have_no_thread},

@@ -28,6 +28,8 @@ static void make_request(void)
 		.number = 2,
 		.reused = 1,
 		.idle_ns = 1000001,
+		.connect_ns = 2000003,
+		.tls_ns = 3000000,
 		.comm = "boto3",
 		.via = "openssl",
 		.is_s3 = true,
@@ -66,6 +68,8 @@ static void make_unknown(void)
 		.number = -1,
 		.reused = -1,
 		.idle_ns = -1,
+		.connect_ns = -1,
+		.tls_ns = -1,
 		.comm = "curl",
 		.via = "http",
 		.method = "GET",
@@ -166,9 +170,9 @@ static void test_table(void)
 
 static void test_table_wide(void)
 {
-	static const char *const headings[] = {"TTFB",	"SEND",	  "EXPECT",    "WAIT",
-					       "RECV",	"STALL",  "REQ_BYTES", "RESP_BYTES",
-					       "STATE", "CLIENT", "VIA",       "PEER"};
+	static const char *const headings[] = {
+		"CONN",	 "TLS",	      "TTFB",	    "SEND",  "EXPECT", "WAIT", "RECV",
+		"STALL", "REQ_BYTES", "RESP_BYTES", "STATE", "CLIENT", "VIA",  "PEER"};
 	char word[20][40];
 
 	make_request();
@@ -181,11 +185,14 @@ static void test_table_wide(void)
 	/* Values stand under their headings. */
 	CU_ASSERT_EQUAL(sscanf(line(1) + (strstr(text, "ENDPOINT") - text),
 			       "%39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s "
-			       "%39s",
+			       "%39s %39s %39s",
 			       word[0], word[1], word[2], word[3], word[4], word[5], word[6],
-			       word[7], word[8], word[9], word[10], word[11], word[12]),
-			13);
+			       word[7], word[8], word[9], word[10], word[11], word[12], word[13],
+			       word[14]),
+			15);
 	static const char *const want[] = {"s3.amazonaws.com",
+					   "2.000",
+					   "3.000",
 					   "12.000",
 					   "10.000",
 					   "0.000",
@@ -373,7 +380,7 @@ static void test_csv(void)
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,5000.000000,,"
 			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,"
-			       "no_response,,http,,,,,,,,,,false,false");
+			       "no_response,,http,,,,,,,,,,,,false,false");
 	free(text);
 }
 
@@ -408,7 +415,7 @@ static void test_json_text(void)
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
 		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
 		"\"connection_id\":9007199254740991,\"request_number\":2,\"reused\":true,"
-		"\"idle_ms\":1.000001,"
+		"\"idle_ms\":1.000001,\"connect_ms\":2.000003,\"tls_ms\":3.000000,"
 		"\"is_s3\":true,\"truncated\":false,\"lost\":5}\n");
 	free(text);
 	make_unknown();
@@ -424,7 +431,8 @@ static void test_json_text(void)
 		"\"host_id\":null,\"state\":\"no_response\",\"client_type\":null,\"via\":\"http\","
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
 		"\"peer_address\":null,\"peer_port\":null,\"connection_id\":null,"
-		"\"request_number\":null,\"reused\":null,\"idle_ms\":null,\"is_s3\":false,"
+		"\"request_number\":null,\"reused\":null,\"idle_ms\":null,\"connect_ms\":null,"
+		"\"tls_ms\":null,\"is_s3\":false,"
 		"\"truncated\":false,"
 		"\"lost\":5}\n");
 	free(text);
@@ -597,7 +605,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 36);
+		CU_ASSERT_EQUAL(json_object_size(object), 38);
 		json_decref(object);
 		free(text);
 	}
