@@ -446,24 +446,26 @@ static __always_inline u64 next_id(void)
 	return *next << SERIAL_CPU_BITS | bpf_get_smp_processor_id();
 }
 
-/* The connection behind a key. One that was there before the tracer came gets a
- * number of its own, too. */
-static __always_inline struct socket *socket_get(struct exchange_key *key)
+/* The connection behind a key, which carries that exchange. The first one gives the
+ * connection its own number, also if that was there before the tracer came. */
+static __always_inline struct socket *socket_get(struct exchange_key *key, u64 id)
 {
 	struct socket *s = sockets.lookup(key), found = {};
 
-	if (s)
-		return s;
-	found.id = next_id();
-	sockets.update(key, &found);
-	return sockets.lookup(key);
+	if (!s) {
+		sockets.update(key, &found);
+		s = sockets.lookup(key);
+	}
+	if (s && !s->id)
+		s->id = id;
+	return s;
 }
 
 /* One more request on its connection - also one that is not followed: numbers
  * count them all. Go's connections end unseen, and others get their address. */
-static __always_inline struct socket *socket_use(struct exchange_key *key)
+static __always_inline struct socket *socket_use(struct exchange_key *key, u64 id)
 {
-	struct socket *s = key->layer == LAYER_GOTLS ? 0 : socket_get(key);
+	struct socket *s = key->layer == LAYER_GOTLS ? 0 : socket_get(key, id);
 
 	if (s)
 		s->requests += 1;
@@ -500,12 +502,15 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 						       u64 word, u64 now, u64 entered)
 {
 	u32 zero = 0, uid = bpf_get_current_uid_gid();
-	struct socket *s = socket_use(key);
 	struct exchange_slot *slot;
 	struct exchange *e;
+	struct socket *s;
+	u64 id = next_id();
 	int before;
-	u64 id;
 
+	if (!id)
+		return 0;
+	s = socket_use(key, id);
 	slot = exchanges.lookup(key);
 	if (slot && finish(&slot->exchange, now))
 		emit(ctx, &slot->exchange, now);
@@ -530,9 +535,6 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 		if (!slot)
 			return 0;
 	}
-	id = next_id();
-	if (!id)
-		return 0;
 	e = &slot->exchange;
 	before = e->flags & EXCHANGE_FINAL;
 	e->kind = EVENT_EXCHANGE;
@@ -597,7 +599,7 @@ static __always_inline u64 final_follows(const struct exchange *e)
 static __always_inline void take_socket(struct exchange *e, s32 fd)
 {
 	struct exchange_key key = {.conn = (u32)fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
-	struct socket *s = socket_get(&key);
+	struct socket *s = socket_get(&key, e->id);
 
 	if (!s)
 		return;

@@ -59,7 +59,7 @@ struct endpoints {
  * handshake or first request until it is freed. */
 struct socket {
 	struct endpoints ends; /* of a descriptor */
-	__u64 id;	       /* unique while the tracer runs; never 0 */
+	__u64 id;	       /* unique while the tracer runs; 0 before the first request */
 	__u32 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
 	__u32 requests;	       /* seen on it so far */
 	__u64 begun;	       /* entry of the call that began to connect or shake hands, or 0 */

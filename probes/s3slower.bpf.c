@@ -387,10 +387,8 @@ int tls_end(struct pt_regs *ctx)
 		return 0;
 	exchange_end(ctx, &key);
 	sockets.delete(&key);
-	if (SITE_TELLS(site) == TELLS_ANEW && process_wanted(key.tgid)) {
-		s.id = next_id();
+	if (SITE_TELLS(site) == TELLS_ANEW && process_wanted(key.tgid))
 		sockets.update(&key, &s);
-	}
 	return 0;
 }
 
@@ -404,7 +402,7 @@ int tls_handshake_enter(struct pt_regs *ctx)
 	struct exchange_key key = {};
 	u32 tid = id;
 
-	key.conn = argument(ctx, SITE_CONN(site));
+	key.conn = PT_REGS_PARM1(ctx);
 	key.tgid = id >> 32;
 	key.layer = SITE_LAYER(site);
 	s = sockets.lookup(&key);
@@ -416,7 +414,6 @@ int tls_handshake_enter(struct pt_regs *ctx)
 	} else {
 		if (SITE_TELLS(site) == TELLS_ONE || !process_wanted(key.tgid))
 			return 0;
-		found.id = next_id();
 		found.begun = bpf_ktime_get_ns();
 		sockets.update(&key, &found);
 	}
@@ -618,7 +615,6 @@ static __always_inline void connect_enter(const struct exchange_key *key, u32 ti
 	if (known && !known->requests && known->ends.peer_port == s.ends.peer_port &&
 	    known->ends.peer[0] == s.ends.peer[0] && known->ends.peer[1] == s.ends.peer[1])
 		return;
-	s.id = next_id();
 	sockets.update((struct exchange_key *)key, &s);
 }
 
