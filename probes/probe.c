@@ -63,7 +63,9 @@ static const struct probe_row gnutls[] = {
 	{.action = NULL},
 };
 
-/* The methods of the TLS layer: only TLS descriptors have them. A peek is no read. */
+/* The methods of the TLS layer: only TLS descriptors have them. A peek is no read.
+ * SSL_ResetHandshake() makes a descriptor ready for a connection, as a client or a
+ * server; the handshake is then the first transfer's, or SSL_ForceHandshake()'s. */
 static const struct probe_row nss[] = {
 	{.action = &send,
 	 .find = find_method,
@@ -82,6 +84,7 @@ static const struct probe_row nss[] = {
 	 .method = NSS_RECV,
 	 .variant = {{NULL, TELLS_RETURN, TAKES_FLAGS}}},
 	{.action = &end, .find = find_method, .method = NSS_CLOSE},
+	{.action = &end, .variant = {{"SSL_ResetHandshake", TELLS_ANEW, 0}}},
 	{.action = NULL},
 };
 

@@ -3,6 +3,7 @@
 was idle - as the client knows it; and unknown where the beginning was not seen."""
 import collections
 import csv
+import glob
 import io
 import json
 import select
@@ -12,6 +13,7 @@ import time
 
 import addresses
 import harness
+import libraries
 import program
 from addresses import EARLY, go, python
 from harness import Tracer, expect, run_tracer, test
@@ -180,6 +182,30 @@ def gnutls_too():
     expect(rows[0]["connection_id"] == rows[1]["connection_id"], f"{rows}")
     expect(DELAY_MS <= rows[0]["tls_ms"] < DELAY_MS + 200, f"TLS: {rows[0]['tls_ms']}")
     expect(rows[0]["connect_ms"] < DELAY_MS and rows[1]["tls_ms"] is None, f"{rows}")
+
+
+@test
+def other_libraries_too():
+    """libcurl on NSS, whose handshakes are not seen, and the AWS CRT's s2n."""
+    script = harness.scratch() / "crt.py"
+    script.write_text(libraries.CRT)
+    one, bucket = a_bucket()
+    clients = {"nss": [str(harness.LAB_BIN / "easy"), "libcurl-nss.so.4"],
+               "s2n": [harness.PYTHON, str(script)]}
+    for via, command in clients.items():
+        with libraries.mapped(glob.glob(libraries.EXTENSION)[0]):
+            rows, _ = traced([*command, str(one.ports["https"]), harness.certificates().ca,
+                              bucket, "5"], 7, "--bucket", bucket)
+        harness.check_rows(rows, via=via)
+        ids = collections.defaultdict(list)
+        for row in rows:
+            ids[row["connection_id"]].append(row)
+        for some in ids.values():
+            expect([r["request_number"] for r in some] == list(range(1, len(some) + 1)),
+                   f"{via}: {[r['request_number'] for r in some]}")
+            expect((some[0]["tls_ms"] is not None) == (via == "s2n"),
+                   f"{via}: TLS {some[0]['tls_ms']}")
+            expect(all(r["tls_ms"] is None for r in some[1:]), f"{via}: paid twice")
 
 
 BLOCKING = r"""
