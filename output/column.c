@@ -178,6 +178,14 @@ const char *column_truth(const void *field, struct cell *cell)
 	return *(const bool *)field ? "true" : "false";
 }
 
+const char *column_maybe(const void *field, struct cell *cell)
+{
+	int maybe = *(const int *)field;
+
+	(void)cell;
+	return maybe < 0 ? NULL : maybe ? "true" : "false";
+}
+
 const char *column_state(const void *field, struct cell *cell)
 {
 	(void)cell;
@@ -280,6 +288,8 @@ static const struct column columns[] = {
 	{NULL, "wait_ms", 0, false, column_exact_ms, AT(wait_ns), 0},
 	{NULL, "recv_ms", 0, false, column_exact_ms, AT(recv_ns), 0},
 	{NULL, "stall_ms", 0, false, column_exact_ms, AT(stall_ns), 0},
+	{"CONN", NULL, 9, true, column_ms, AT(connect_ns), 0},
+	{"TLS", NULL, 9, true, column_ms, AT(tls_ns), 0},
 	{"TTFB", NULL, 9, true, column_ms, AT(ttfb_ns), 0},
 	{"SEND", NULL, 9, true, column_ms, AT(send_ns), 0},
 	{"EXPECT", NULL, 9, true, column_ms, AT(expect_ns), 0},
@@ -310,6 +320,12 @@ static const struct column columns[] = {
 	{NULL, "peer_address", 0, false, column_peer_address, AT(ends), 0},
 	{NULL, "peer_port", 0, false, column_port, AT(ends.peer_port), 0},
 	{"PEER", NULL, -21, true, peer, AT(ends), 0},
+	{NULL, "connection_id", 0, false, column_size, AT(connection_id), 0},
+	{NULL, "request_number", 0, false, column_int, AT(number), 0},
+	{NULL, "reused", 0, false, column_maybe, AT(reused), 0},
+	{NULL, "idle_ms", 0, false, column_exact_ms, AT(idle_ns), 0},
+	{NULL, "connect_ms", 0, false, column_exact_ms, AT(connect_ns), 0},
+	{NULL, "tls_ms", 0, false, column_exact_ms, AT(tls_ns), 0},
 	{NULL, "is_s3", 0, false, column_truth, AT(is_s3), 0},
 	{NULL, "truncated", 0, false, column_truth, AT(truncated), 0},
 	{"EXE", NULL, -24, false, column_string, AT(exe), EXTRA_EXE},

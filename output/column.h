@@ -70,6 +70,8 @@ const char *column_string(const void *field, struct cell *cell);
 const char *column_word(const void *field, struct cell *cell);
 /* "true" or "false"; field: bool. */
 const char *column_truth(const void *field, struct cell *cell);
+/* The same; field: int, negative is unknown. */
+const char *column_maybe(const void *field, struct cell *cell);
 /* "complete"; field: enum request_state. */
 const char *column_state(const void *field, struct cell *cell);
 /* "4711"; field: uint32_t, 0 is unknown. */

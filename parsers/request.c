@@ -353,6 +353,28 @@ static const char *waits_for(const struct exchange *e, const struct asked *asked
 	return body < (uint64_t)due ? "send" : "response";
 }
 
+/* Requests that were pipelined in one piece count as one: only the first is numbered. */
+static void set_connection(struct request *r, const struct exchange *e, uint64_t at)
+{
+	r->connection_id = e->connection ? (int64_t)e->connection : -1;
+	r->number = r->reused = -1;
+	r->idle_ns = r->connect_ns = r->tls_ns = -1;
+	if (at || (e->number > 1 && e->number <= INT32_MAX))
+		r->reused = 1;
+	else if (e->number == 1 && (e->flags & EXCHANGE_NUMBERED))
+		r->reused = 0;
+	if (at)
+		return;
+	if (e->number && e->number <= INT32_MAX && (e->flags & EXCHANGE_NUMBERED))
+		r->number = (int)e->number;
+	if (e->connect_ns && !(e->flags & EXCHANGE_FD_MISMATCH))
+		r->connect_ns = (int64_t)e->connect_ns;
+	if (e->tls_ns)
+		r->tls_ns = (int64_t)e->tls_ns;
+	if (e->number > 1 && e->t_before)
+		r->idle_ns = at_least_0((int64_t)(e->t_start - e->t_before));
+}
+
 static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,
 		    uint64_t at, const struct answer *a, struct side sent, struct side received,
 		    const struct request_context *context, bool final)
@@ -372,6 +394,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		r->socket = e->socket;
 		r->ends = e->ends;
 	}
+	set_connection(r, e, at);
 	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
 									 : NULL;
 	r->status = a->head.status ? a->head.status : -1;

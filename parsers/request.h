@@ -31,6 +31,12 @@ struct request {
 	int fd;		       /* -1 unknown */
 	uint64_t socket;       /* what fd was then: struct socket's id, 0 unknown */
 	struct endpoints ends; /* a port of 0: that end is unknown */
+	int64_t connection_id; /* -1 unknown */
+	int number;	       /* of the requests on this connection, from 1; -1 unknown */
+	int reused;	       /* whether it had one before: 1 or 0; -1 unknown */
+	int64_t idle_ns;       /* since the answer before; -1 none, or unknown */
+	/* Of the connection's first request, before it; -1 of the others, or unknown. */
+	int64_t connect_ns, tls_ns;
 	const char *comm;
 	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;

@@ -46,10 +46,9 @@ void connections_free(struct connections *c)
 	free(c);
 }
 
-/* Ids count up on each CPU, whose number is in the upper bits. */
 static size_t place(uint64_t socket)
 {
-	return (size_t)(socket ^ socket >> 48) & (KEPT_MAX - 1);
+	return (size_t)(socket ^ socket >> SERIAL_CPU_BITS) & (KEPT_MAX - 1);
 }
 
 int connections_recall(const struct connections *c, uint64_t socket, struct endpoints *ends)

@@ -45,7 +45,7 @@ BPF_TABLE("percpu_array", u32, struct outbox, outboxes, 1);
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
-BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192); /* layer: LAYER_SOCKET */
+BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192);
 BPF_PERF_OUTPUT(events);
 
 static __always_inline void count_add(u32 what, u64 more_of_it)
@@ -462,7 +462,59 @@ static __always_inline u64 next_id(void)
 	if (!next)
 		return 0;
 	*next += 1;
-	return ((u64)bpf_get_smp_processor_id() << 48) | *next;
+	return *next << SERIAL_CPU_BITS | bpf_get_smp_processor_id();
+}
+
+/* The connection behind a key, which carries that exchange. The first one gives the
+ * connection its own number, also if that was there before the tracer came. */
+static __always_inline struct socket *socket_get(struct exchange_key *key, u64 id)
+{
+	struct socket *s = sockets.lookup(key), found = {};
+
+	if (!s) {
+		sockets.update(key, &found);
+		s = sockets.lookup(key);
+	}
+	if (s && !s->id)
+		s->id = id;
+	return s;
+}
+
+/* One more request on its connection - also one that is not followed: numbers
+ * count them all. Go's connections end unseen, and others get their address. */
+static __always_inline struct socket *socket_use(struct exchange_key *key, u64 id)
+{
+	struct socket *s = key->layer == LAYER_GOTLS ? 0 : socket_get(key, id);
+
+	if (s)
+		s->requests += 1;
+	return s;
+}
+
+/* What the connection of a request that begins now tells of it. before: the
+ * record's last request, if it had an answer. */
+static __always_inline void take_connection(struct exchange *e, const struct socket *s,
+					    int answered_before)
+{
+	u64 before = 0;
+
+	e->number = 0;
+	e->connect_ns = 0;
+	e->tls_ns = 0;
+	if (!s) {
+		e->connection = 0;
+		e->t_before = 0;
+		return;
+	}
+	if (answered_before && e->connection == s->id)
+		before = e->t_last;
+	e->connection = s->id;
+	e->t_before = before;
+	e->number = s->requests;
+	if (s->connected)
+		e->flags |= EXCHANGE_NUMBERED;
+	if (s->connected && s->requests == 1 && e->key.layer != LAYER_SOCKET)
+		e->tls_ns = s->setup_ns;
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
@@ -471,8 +523,13 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	u32 zero = 0, uid = bpf_get_current_uid_gid();
 	struct exchange_slot *slot;
 	struct exchange *e;
-	u64 id;
+	struct socket *s;
+	u64 id = next_id();
+	int before;
 
+	if (!id)
+		return 0;
+	s = socket_use(key, id);
 	slot = exchanges.lookup(key);
 	if (slot && finish(&slot->exchange, now))
 		emit(ctx, &slot->exchange, now);
@@ -497,13 +554,12 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 		if (!slot)
 			return 0;
 	}
-	id = next_id();
-	if (!id)
-		return 0;
 	e = &slot->exchange;
+	before = e->flags & EXCHANGE_FINAL;
 	e->kind = EVENT_EXCHANGE;
 	e->flags = entered ? 0 : EXCHANGE_LATE_START;
 	e->key = *key;
+	take_connection(e, s, before);
 	e->id = id;
 	e->t_start = entered ? entered : now;
 	e->t_head = 0;
@@ -557,25 +613,26 @@ static __always_inline u64 final_follows(const struct exchange *e)
 }
 
 /* The socket that carries the exchange, now that its descriptor is known - and
- * open, for it has just carried bytes. One that was connected before the tracer
- * came gets a number of its own, so that user space can tell whether the
- * descriptor that it asks about is still the same. */
+ * open, for it has just carried bytes. By its number user space can tell whether
+ * the descriptor that it asks about is still the same. */
 static __always_inline void take_socket(struct exchange *e, s32 fd)
 {
 	struct exchange_key key = {.conn = (u32)fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
-	struct socket *s = sockets.lookup(&key);
+	struct socket *s = socket_get(&key, e->id);
 
-	if (!s) {
-		struct socket found = {.id = e->id};
-
-		e->socket = e->id;
-		sockets.update(&key, &found);
+	if (!s)
 		return;
-	}
 	e->socket = s->id;
 	e->ends = s->ends;
-	if (s->connected)
-		e->flags |= EXCHANGE_SOCKET_PROVEN;
+	if (!s->connected) {
+		e->tls_ns = 0; /* maybe half of a handshake that was under way, too */
+		return;
+	}
+	e->flags |= EXCHANGE_SOCKET_PROVEN;
+	if (e->number == 1 && (e->flags & EXCHANGE_NUMBERED)) {
+		e->connect_ns = s->setup_ns;
+		s->setup_ns = 0; /* another TLS object may follow on the same socket */
+	}
 }
 
 /* fd: the descriptor under a TLS object, as a call on it has shown; -1 if it has not. */

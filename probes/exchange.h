@@ -25,6 +25,11 @@
 #define EXCHANGE_TAIL_CAP 64u	 /* last bytes received: where a chunked body ends */
 #define EXCHANGE_COMM_CAP 16u
 
+/* Numbers that are unique while the tracer runs count up on each CPU, whose number
+ * is in the lower bits: Linux has room for so many, and they stay below 2^53, which
+ * every reader of JSON can hold. */
+#define SERIAL_CPU_BITS 13
+
 /* Which layer of the traced program the bytes were seen in. */
 #define LAYER_SOCKET 1u
 #define LAYER_OPENSSL 2u
@@ -49,12 +54,16 @@ struct endpoints {
 	__u32 unused;
 };
 
-/* A descriptor that is in use, from the connect() or the first request that was
- * seen on it until it is closed. */
+/* A connection that is in use: a descriptor, from the connect() or the first
+ * request that was seen on it until it is closed; or a TLS object, from its
+ * handshake or first request until it is freed. */
 struct socket {
-	struct endpoints ends;
-	__u64 id;	 /* unique while the tracer runs; never 0 */
-	__u64 connected; /* 1: by a connect() that was seen: it is a socket */
+	struct endpoints ends; /* of a descriptor */
+	__u64 id;	       /* unique while the tracer runs; 0 before the first request */
+	__u32 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
+	__u32 requests;	       /* seen on it so far */
+	__u64 begun;	       /* entry of the call that began to connect or shake hands, or 0 */
+	__u64 setup_ns;	       /* from there until that was done; 0 unknown */
 };
 
 /* exchange.flags */
@@ -68,11 +77,12 @@ struct socket {
 #define EXCHANGE_SOCKET_PROVEN 0x80u  /* conn is known to be a socket (LAYER_SOCKET) */
 #define EXCHANGE_FD_MISMATCH 0x100u   /* two descriptors were seen under one TLS object */
 #define EXCHANGE_LATE_START                                                                        \
-	0x200u			/* the first send's entry was not seen: t_start is its return      \
-				 */
-#define EXCHANGE_FAILED 0x1000u /* a read failed for good */
-#define EXCHANGE_LOST 0x800u	/* counted as lost: no snapshot of it got through so far */
-#define EXCHANGE_DRAINED 0x400u /* kernel side only: a read found nothing since the last data */
+	0x200u			  /* the first send's entry was not seen: t_start is its return    \
+				   */
+#define EXCHANGE_FAILED 0x1000u	  /* a read failed for good */
+#define EXCHANGE_LOST 0x800u	  /* counted as lost: no snapshot of it got through so far */
+#define EXCHANGE_DRAINED 0x400u	  /* kernel side only: a read found nothing since the last data */
+#define EXCHANGE_NUMBERED 0x2000u /* its connection was seen from its beginning */
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
@@ -102,11 +112,15 @@ struct exchange {
 	__s32 fd;      /* -1 unknown */
 	__u32 changes; /* bumped by every read and send that took bytes, and by EOF */
 	__u32 changes_reported;
-	__u32 reports;	/* snapshots sent before this one */
-	__u32 reader;	/* kernel side only: thread of the last read */
-	__u32 tail_len; /* valid bytes in tail, from its start */
-	__u32 unused;
-	__u64 socket; /* struct socket's id, 0 unknown */
+	__u32 reports;	  /* snapshots sent before this one */
+	__u32 reader;	  /* kernel side only: thread of the last read */
+	__u32 tail_len;	  /* valid bytes in tail, from its start */
+	__u32 number;	  /* of the requests seen on its connection, from 1; 0 unknown */
+	__u64 connection; /* struct socket's id of the connection: key's; 0 unknown */
+	__u64 t_before;	  /* return of the last read of the answer before, on the same one */
+	__u64 connect_ns; /* of the connection's first request: what connect() took; 0 unknown */
+	__u64 tls_ns;	  /* ... and the TLS handshake */
+	__u64 socket;	  /* struct socket's id of the descriptor, 0 unknown */
 	struct endpoints ends;
 	__u8 tail[EXCHANGE_TAIL_CAP];
 	__u8 comm[EXCHANGE_COMM_CAP];

@@ -124,6 +124,7 @@ struct raw_args {
 #define MSG_PEEK_FLAG 0x2
 #define FAMILY_INET 2
 #define FAMILY_INET6 10
+#define STATE_ESTABLISHED 1
 #define STATE_SYN_SENT 2
 #define SOCK_IPV6 56	    /* of struct sock_common: skc_v6_daddr, skc_v6_rcv_saddr */
 #define CRLFCRLF 0x0a0d0a0d /* as a little-endian u32 */

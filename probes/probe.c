@@ -13,12 +13,15 @@
 
 static const struct action send = {"tls_send_enter", "tls_send_return"},
 			   receive = {"tls_receive_enter", "tls_receive_return"},
+			   handshake = {"tls_handshake_enter", "tls_handshake_return"},
 			   end = {"tls_end", NULL};
 
 /* SSL_read() and SSL_read_ex() of OpenSSL 1.1.1 and 3.x both call
  * ssl_read_internal(ssl, buf, size, &count); likewise for write, with flags before
  * the count since 3.3. BoringSSL has no _ex variants. SSL_sendfile() works with kTLS only.
- * SSL_clear() and SSL_set_connect_state() make an object ready for another connection. */
+ * SSL_clear() and SSL_set_connect_state() make an object ready for another connection:
+ * their row is the last, so that what is seen there is seen sending, too. SSL_connect()
+ * is SSL_set_connect_state(), if nobody called that, and SSL_do_handshake(). */
 static const struct probe_row openssl[] = {
 	{.action = &send,
 	 .find = find_common_inner,
@@ -29,8 +32,11 @@ static const struct probe_row openssl[] = {
 	 .inner = TELLS_INNER,
 	 .variant = {{"SSL_read", TELLS_RETURN, 0}, {"SSL_read_ex", TELLS_STORED, 0}}},
 	{.action = &send, .variant = {{"SSL_sendfile", TELLS_UNSEEN, 0}}},
+	{.action = &handshake,
+	 .variant = {{"SSL_do_handshake", TELLS_ONE, 0}, {"SSL_connect", TELLS_ONE, 0}}},
 	{.action = &end, .variant = {{"SSL_free", 0, 0}, {"SSL_shutdown", 0, 0}}},
-	{.action = &end, .variant = {{"SSL_clear", 0, 0}, {"SSL_set_connect_state", 0, 0}}},
+	{.action = &end,
+	 .variant = {{"SSL_clear", TELLS_ANEW, 0}, {"SSL_set_connect_state", TELLS_ANEW, 0}}},
 	{.action = NULL},
 };
 
@@ -53,10 +59,13 @@ static const struct probe_row gnutls[] = {
 	 .variant = {{"gnutls_record_recv_seq", TELLS_RETURN, 0},
 		     {"gnutls_record_recv", TELLS_RETURN, 0}}},
 	{.action = &end, .variant = {{"gnutls_deinit", 0, 0}}},
+	{.action = &handshake, .variant = {{"gnutls_handshake", TELLS_ZERO, 0}}},
 	{.action = NULL},
 };
 
-/* The methods of the TLS layer: only TLS descriptors have them. A peek is no read. */
+/* The methods of the TLS layer: only TLS descriptors have them. A peek is no read.
+ * SSL_ResetHandshake() makes a descriptor ready for a connection, as a client or a
+ * server; the handshake is then the first transfer's, or SSL_ForceHandshake()'s. */
 static const struct probe_row nss[] = {
 	{.action = &send,
 	 .find = find_method,
@@ -75,6 +84,7 @@ static const struct probe_row nss[] = {
 	 .method = NSS_RECV,
 	 .variant = {{NULL, TELLS_RETURN, TAKES_FLAGS}}},
 	{.action = &end, .find = find_method, .method = NSS_CLOSE},
+	{.action = &end, .variant = {{"SSL_ResetHandshake", TELLS_ANEW, 0}}},
 	{.action = NULL},
 };
 
@@ -90,6 +100,7 @@ static const struct probe_row s2n[] = {
 	 .variant = {{"s2n_connection_free", 0, 0},
 		     {"s2n_connection_wipe", 0, 0},
 		     {"s2n_shutdown", 0, 0}}},
+	{.action = &handshake, .variant = {{"s2n_negotiate", TELLS_ZERO, 0}}},
 	{.action = NULL},
 };
 
@@ -138,7 +149,7 @@ static bool is_there(const struct probe_library *library, const struct elf_funct
 
 	for (const struct probe_row *row = library->rows; row && row->action; row++) {
 		for (int v = 0; v < VARIANTS && row->variant[v].symbol; v++, function++) {
-			if (!function->offset || !row->action->leave)
+			if (!function->offset || (row->action != &send && row->action != &receive))
 				continue;
 			if (first && first != row->action)
 				return true;

@@ -13,6 +13,8 @@
 #include "parsers/extra.h"
 #include "processes.h"
 
+#define WORDS_MAX 16 /* of a command that may name a program */
+
 static void flag(struct program *p, const char *text)
 {
 	if (p->n < COMPILE_FLAGS_MAX)
@@ -196,7 +198,8 @@ struct discovery *program_discover(const struct settings *s, struct tracer *trac
 		}
 	}
 	discovery_scan(d);
-	if (s->command)
-		discovery_see_program(d, s->command[0]);
+	/* Also what the command starts with its first words: "env A=B program". */
+	for (size_t i = 0; s->command && s->command[i] && i < WORDS_MAX; i++)
+		discovery_see_program(d, s->command[i]);
 	return d;
 }

@@ -353,18 +353,77 @@ int tls_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The object is freed, shut down or used for another connection. */
+/* The object that a thread shakes hands for. */
+BPF_TABLE("lru_hash", u32, struct exchange_key, handshakes, 1024);
+
+/* The object is freed, shut down or used for another connection, which is then
+ * seen from its beginning. The first handshake begins with SSL_clear(), too. */
 int tls_end(struct pt_regs *ctx)
 {
 	u64 site = this_site();
 	struct exchange_key key = {};
+	struct socket s = {.connected = 1};
+	u64 id = bpf_get_current_pid_tgid();
+	struct exchange_key *shaking;
 	struct arguments a;
+	u32 tid = id;
 
 	arguments_read(&a, ctx);
 	key.conn = pick(&a, SITE_CONN(site));
-	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.tgid = id >> 32;
 	key.layer = SITE_LAYER(site);
+	shaking = handshakes.lookup(&tid);
+	if (SITE_TELLS(site) == TELLS_ANEW && shaking && shaking->conn == key.conn)
+		return 0;
 	exchange_end(ctx, &key);
+	sockets.delete(&key);
+	if (SITE_TELLS(site) == TELLS_ANEW && process_wanted(key.tgid))
+		sockets.update(&key, &s);
+	return 0;
+}
+
+/* A handshake may take many calls: it is the object's from the first one on. Where
+ * objects are seen made ready, only such ones count: of the others an earlier call
+ * may have been missed. One behind a request renews keys, and sets nothing up. */
+int tls_handshake_enter(struct pt_regs *ctx)
+{
+	u64 id = bpf_get_current_pid_tgid(), site = this_site();
+	struct socket *s, found = {.connected = 1};
+	struct exchange_key key = {};
+	u32 tid = id;
+
+	key.conn = PT_REGS_PARM1(ctx);
+	key.tgid = id >> 32;
+	key.layer = SITE_LAYER(site);
+	s = sockets.lookup(&key);
+	if (s) {
+		if (s->requests || s->setup_ns)
+			return 0;
+		if (!s->begun)
+			s->begun = bpf_ktime_get_ns();
+	} else {
+		if (SITE_TELLS(site) == TELLS_ONE || !process_wanted(key.tgid))
+			return 0;
+		found.begun = bpf_ktime_get_ns();
+		sockets.update(&key, &found);
+	}
+	handshakes.update(&tid, &key);
+	return 0;
+}
+
+int tls_handshake_return(struct pt_regs *ctx)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	struct exchange_key *key = handshakes.lookup(&tid);
+	u64 site = this_site();
+	struct socket *s;
+
+	if (!key)
+		return 0;
+	s = sockets.lookup(key);
+	handshakes.delete(&tid);
+	if (s && s->begun && (s32)PT_REGS_RC(ctx) == (SITE_TELLS(site) == TELLS_ONE))
+		s->setup_ns = bpf_ktime_get_ns() - s->begun;
 	return 0;
 }
 #endif
@@ -510,10 +569,13 @@ static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
 /* A connect() under way. */
 struct connecting {
 	struct exchange_key key; /* of sockets */
-	u64 sock;		 /* the kernel's struct sock, once it was seen */
+	u64 sock;		 /* the kernel's struct sock, if a SYN was seen to leave */
+	u64 entered;
 };
 
 BPF_TABLE("lru_hash", u32, struct connecting, connecting, 1024); /* by thread */
+/* What waits for the peer, by struct sock: connect() may have returned already. */
+BPF_TABLE("lru_hash", u64, struct exchange_key, establishing, 1024);
 
 static __always_inline u64 mapped(u32 ipv4)
 {
@@ -523,7 +585,7 @@ static __always_inline u64 mapped(u32 ipv4)
 /* The other end is what the program asks for; a socket of another family has none. */
 static __always_inline void connect_enter(const struct exchange_key *key, u32 tid, u64 address)
 {
-	struct connecting c = {.key = *key};
+	struct connecting c = {.key = *key, .entered = bpf_ktime_get_ns()};
 	struct socket s = {.connected = 1}, *known;
 	struct {
 		u16 family, port;
@@ -540,17 +602,16 @@ static __always_inline void connect_enter(const struct exchange_key *key, u32 ti
 	connecting.update(&tid, &c);
 	/* A connect() may be repeated to learn what became of it. */
 	known = sockets.lookup((struct exchange_key *)key);
-	if (known && known->ends.peer_port == s.ends.peer_port &&
+	if (known && !known->requests && known->ends.peer_port == s.ends.peer_port &&
 	    known->ends.peer[0] == s.ends.peer[0] && known->ends.peer[1] == s.ends.peer[1])
 		return;
-	s.id = next_id();
 	sockets.update((struct exchange_key *)key, &s);
 }
 
 /* The local end is chosen by now, also if the connection is still on its way. It
  * is read from struct sock_common, which has not moved for many years; if what
  * lies there is not what we know of the other end, then nothing is taken. */
-static __always_inline void connect_leave(u32 tid)
+static __always_inline void connect_leave(u32 tid, s64 ret)
 {
 	struct connecting *c = connecting.lookup(&tid);
 	struct {
@@ -559,13 +620,17 @@ static __always_inline void connect_leave(u32 tid)
 	} common = {};
 	u64 end[4]; /* the peer's address and ours, in the kernel's order */
 	struct socket *s;
-	u64 sock;
+	u64 sock, entered;
 
 	if (!c)
 		return;
 	sock = c->sock;
+	entered = c->entered;
 	s = sockets.lookup(&c->key);
 	connecting.delete(&tid);
+	/* A call that waited is over when it returns. */
+	if (s && ret == 0 && s->begun == entered)
+		s->setup_ns = bpf_ktime_get_ns() - entered;
 	if (!sock || !s || read_kernel(&common, sizeof(common), (void *)sock) ||
 	    __builtin_bswap16(common.peer_port) != s->ends.peer_port)
 		return;
@@ -584,17 +649,35 @@ static __always_inline void connect_leave(u32 tid)
 	s->ends.local_port = common.local_port;
 }
 
-/* inet_sock_set_state: a socket begins to connect, within the call of its thread. */
+/* inet_sock_set_state: a socket begins to connect, within the call of its thread - or
+ * has done so, in whatever thread the answer was taken. One that was given up and is
+ * tried again begins again. */
 int on_socket_state(struct raw_args *ctx)
 {
-	u32 tid = bpf_get_current_pid_tgid();
+	u64 sock = ctx->arg[0];
+	u32 tid = bpf_get_current_pid_tgid(), from = ctx->arg[1], to = ctx->arg[2];
+	struct exchange_key *key;
 	struct connecting *c;
+	struct socket *s;
 
-	if ((u32)ctx->arg[2] != STATE_SYN_SENT)
-		return 0;
-	c = connecting.lookup(&tid);
-	if (c)
-		c->sock = ctx->arg[0];
+	if (to == STATE_SYN_SENT) {
+		c = connecting.lookup(&tid);
+		if (!c)
+			return 0;
+		c->sock = sock;
+		establishing.update(&sock, &c->key);
+		s = sockets.lookup(&c->key);
+		if (s)
+			s->begun = c->entered;
+	} else if (from == STATE_SYN_SENT) {
+		key = establishing.lookup(&sock);
+		if (!key)
+			return 0;
+		s = sockets.lookup(key);
+		if (s && s->begun && to == STATE_ESTABLISHED)
+			s->setup_ns = bpf_ktime_get_ns() - s->begun;
+		establishing.delete(&sock);
+	}
 	return 0;
 }
 
@@ -693,7 +776,7 @@ int on_sys_exit(struct raw_args *ctx)
 	id = bpf_get_current_pid_tgid();
 	tid = id;
 	if (kind == CALL_CONNECT) {
-		connect_leave(tid);
+		connect_leave(tid, ret);
 		return 0;
 	}
 	t = threads.lookup(&tid);

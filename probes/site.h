@@ -46,6 +46,9 @@
 #define TELLS_GO 6	 /* returns count and error in registers; out: how many bytes it takes */
 #define TELLS_GO_KEPT 7	 /* the same, and its arguments are then at SITE_STACK(1) and (2) */
 #define TELLS_GO_STACK 8 /* takes and returns all on the stack */
+#define TELLS_ANEW 9	 /* its object is ready for a new connection */
+#define TELLS_ONE 10	 /* a handshake: 1 is success, and objects tell ANEW before it */
+#define TELLS_ZERO 11	 /* a handshake: 0 is success */
 
 /* What a function takes, beside the connection. */
 #define TAKES_BUFFER 0	    /* one buffer */

@@ -40,6 +40,9 @@ static void build(const struct exchange *e, struct slice more, bool final)
 		CHECK(row->ttfb_ns >= -1 && row->request_size >= -1 && row->response_size >= -1);
 		CHECK(row->status == -1 || (row->status >= 100 && row->status < 600));
 		CHECK(request_state_name(row->state) != NULL);
+		CHECK(row->number == -1 || row->number > 0);
+		CHECK(row->connect_ns >= -1 && row->tls_ns >= -1);
+		CHECK(row->idle_ns >= -1 && row->connection_id >= -1);
 		text(row, row->comm);
 		text(row, row->path);
 		text(row, row->key);
@@ -77,7 +80,7 @@ static void decode(const unsigned char *data, size_t size)
 static void assemble(const unsigned char *data, size_t size)
 {
 	static struct exchange e;
-	const size_t numbers = sizeof(e) - offsetof(struct exchange, key);
+	const size_t numbers = EXCHANGE_FIXED - offsetof(struct exchange, key);
 	struct slice texts = {(const char *)data + 1, size - 1};
 	size_t cut;
 
@@ -106,7 +109,7 @@ static void assemble(const unsigned char *data, size_t size)
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
 	decode(data, size);
-	if (size && size < sizeof(struct exchange))
+	if (size)
 		assemble(data, size);
 	return 0;
 }

@@ -39,6 +39,9 @@ static void check_row(const struct request *row)
 	CHECK(row->ttfb_ns >= -1 && row->ttfb_ns <= row->latency_ns);
 	CHECK(row->request_size >= -1 && row->response_size >= -1);
 	CHECK(row->status == -1 || (row->status >= 101 && row->status < 600));
+	CHECK(row->number == -1 || row->number > 0);
+	CHECK(row->connect_ns >= -1 && row->tls_ns >= -1);
+	CHECK(row->idle_ns >= -1 && (row->idle_ns == -1 || row->reused == 1));
 	CHECK(row->state != REQUEST_COMPLETE || row->status != -1);
 	CHECK(row->state != REQUEST_NO_RESPONSE || row->status == -1);
 }

@@ -132,6 +132,9 @@ static void openssl(void)
 	check_cheap(path, "tls_receive_enter");
 	CU_ASSERT_EQUAL(count("tls_receive_enter"), 1);
 	CU_ASSERT_EQUAL(count("tls_send_enter"), 2); /* and SSL_sendfile */
+	CU_ASSERT_EQUAL(count("tls_handshake_enter"), 2);
+	/* What is seen to begin is seen in all that follows: it is attached last. */
+	CU_ASSERT_EQUAL(SITE_TELLS(point[n_points - 1].site), TELLS_ANEW);
 	for (int i = 0; i < n_points; i++)
 		if (strcmp(point[i].program, "tls_receive_enter") == 0)
 			CU_ASSERT_EQUAL(SITE_TELLS(point[i].site), TELLS_INNER);
@@ -154,6 +157,8 @@ static void gnutls(void)
 			CU_ASSERT_EQUAL(SITE_EXTRA(point[i].site), SITE_ARG2);
 		}
 	CU_ASSERT_TRUE(typed);
+	CU_ASSERT_EQUAL(count("tls_handshake_enter"), 1);
+	CU_ASSERT_EQUAL(count("tls_handshake_return"), 1);
 }
 
 static void nss(void)
@@ -167,7 +172,7 @@ static void nss(void)
 	check_cheap(path, "tls_receive_enter");
 	CU_ASSERT_EQUAL(count("tls_send_enter"), 2);
 	CU_ASSERT_EQUAL(count("tls_receive_enter"), 2);
-	CU_ASSERT_EQUAL(count("tls_end"), 1);
+	CU_ASSERT_EQUAL(count("tls_end"), 2);
 }
 
 static void s2n(void)
@@ -181,6 +186,7 @@ static void s2n(void)
 	check_cheap(path, "tls_receive_enter");
 	CU_ASSERT_EQUAL(count("tls_send_enter"), 1);
 	CU_ASSERT_EQUAL(SITE_TAKES(point[0].site), TAKES_VECTOR_FROM);
+	CU_ASSERT_EQUAL(count("tls_handshake_enter"), 1);
 }
 
 /* Libraries as other compilers and versions make them: see like.c. */

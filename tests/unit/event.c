@@ -162,6 +162,10 @@ static void what_cannot_be_is_refused(void)
 		{FIELD(t_end), ~0ULL},
 		{FIELD(t_emit), ~0ULL},
 		{FIELD(stall_ns), ~0ULL},
+		{FIELD(connection), 1ULL << 63},
+		{FIELD(t_before), ~0ULL},
+		{FIELD(connect_ns), ~0ULL},
+		{FIELD(tls_ns), ~0ULL},
 	};
 
 	for (size_t i = 0; i < N_OF(wrong); i++) {

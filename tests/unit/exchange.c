@@ -772,6 +772,107 @@ static void a_socket_from_before_is_told_from_the_next(void)
 	CU_ASSERT(host_record(CONN)->socket != first);
 }
 
+static void requests_are_numbered(void)
+{
+	struct exchange_key key = host_key(CONN);
+	struct socket s = {.id = 99, .connected = 1};
+	const struct exchange *e;
+	u64 last;
+
+	host_reset();
+	sockets.update(&key, &s);
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT_EQUAL(e->connection, 99);
+	CU_ASSERT_EQUAL(e->number, 1);
+	CU_ASSERT_EQUAL(e->t_before, 0);
+	CU_ASSERT(e->flags & EXCHANGE_NUMBERED);
+	host_receive(CONN, ok);
+	last = e->t_last;
+	host.now += 5 * MS;
+	host_send(CONN, get);
+	CU_ASSERT_EQUAL(e->number, 2);
+	CU_ASSERT_EQUAL(e->t_before, last);
+	host_receive(CONN, ok);
+	/* One that is not followed counts; when its answer came is not known. */
+	host.refuse_method = true;
+	host_send(CONN, get);
+	CU_ASSERT_PTR_NULL(host_record(CONN));
+	host.refuse_method = false;
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT_EQUAL(e->connection, 99);
+	CU_ASSERT_EQUAL(e->number, 4);
+	CU_ASSERT_EQUAL(e->t_before, 0);
+	/* The next connection of the descriptor. */
+	host_end(CONN);
+	sockets.delete(&key);
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT(e->connection != 0 && e->connection != 99);
+	CU_ASSERT_EQUAL(e->number, 1);
+	CU_ASSERT(!(e->flags & EXCHANGE_NUMBERED));
+	/* A TLS object and its descriptor are two. */
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT(e->connection != 0);
+	CU_ASSERT_EQUAL(e->number, 1);
+	CU_ASSERT_EQUAL(tls_request(0x1000, CONN)->number, 2);
+}
+
+static void setting_up_is_the_first_requests(void)
+{
+	struct exchange_key key = host_key(CONN);
+	struct exchange_key object = {.conn = 0x1000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
+	struct socket s = {.id = 99, .connected = 1, .begun = 1, .setup_ns = 7};
+	struct socket tls = {.id = 98, .connected = 1, .begun = 8, .setup_ns = 5};
+	const struct exchange *e;
+
+	host_reset();
+	sockets.update(&key, &s);
+	sockets.update(&object, &tls);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connection, 98);
+	CU_ASSERT_EQUAL(e->connect_ns, 7);
+	CU_ASSERT_EQUAL(e->tls_ns, 5);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+	CU_ASSERT_EQUAL(e->tls_ns, 0);
+	/* Another object on the same socket did not connect. */
+	sockets.update(&object, &tls);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+	CU_ASSERT_EQUAL(e->tls_ns, 5);
+	/* Connected before anybody looked: then maybe half of the handshake was, too. */
+	s.connected = 0;
+	sockets.update(&key, &s);
+	sockets.update(&object, &tls);
+	e = tls_request(0x1000, CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+	CU_ASSERT_EQUAL(e->tls_ns, 0);
+	/* Without TLS */
+	s.connected = 1;
+	sockets.update(&key, &s);
+	host_send(CONN, get);
+	e = host_record(CONN);
+	CU_ASSERT_EQUAL(e->connect_ns, 7);
+	CU_ASSERT_EQUAL(e->tls_ns, 0);
+	host_receive(CONN, none);
+	host_send(CONN, get);
+	CU_ASSERT_EQUAL(e->connect_ns, 0);
+}
+
+static void connections_of_go_have_no_number(void)
+{
+	struct exchange_key key = {.conn = 0x3000, .tgid = HOST_TGID, .layer = LAYER_GOTLS};
+	struct bytes b;
+
+	host_reset();
+	bytes_plain(&b, (u64)get.p, get.n);
+	exchange_send(NULL, &key, &b, host.now, -1, 0);
+	CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.connection, 0);
+	CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.number, 0);
+}
+
 static void two_descriptors_are_none(void)
 {
 	struct exchange_key key = {.conn = 0x1000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
@@ -966,6 +1067,9 @@ CU_TestInfo exchange_tests[] = {
 	{"a request knows its ends", a_request_knows_its_ends},
 	{"a socket from before is told from the next", a_socket_from_before_is_told_from_the_next},
 	{"two descriptors are none", two_descriptors_are_none},
+	{"requests are numbered", requests_are_numbered},
+	{"setting up is the first request's", setting_up_is_the_first_requests},
+	{"connections of Go have no number", connections_of_go_have_no_number},
 	{"a send is counted before it returns", a_send_is_counted_before_it_returns},
 	{"goroutines have no thread", goroutines_have_no_thread},
 	{"sendfile sends a body", sendfile_sends_a_body},
