@@ -737,24 +737,21 @@ static int discover(struct run *run)
 	return 0;
 }
 
-/* What is probed, and who cannot be seen; what could not be probed is said. */
-static void tell_coverage(struct run *run)
+/* What is probed, and who cannot be seen; what could not be probed is said. Returns
+ * doctor_coverage()'s result. */
+static int cover(struct run *run, struct diagnosis *diagnosis)
 {
-	static struct diagnosis diagnosis;
 	struct discovery_file f;
 	size_t at = 0;
-	int err;
 
 	if (!(run->settings.modes & MODE_TLS))
-		return;
+		return -ENOENT;
 	while (discovery_next_file(run->discovery, &at, &f))
 		if (f.err)
 			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
 				strerror(-f.err));
 	tell_refused(run);
-	err = doctor_coverage(&diagnosis, run->discovery);
-	if (!err || err == -ETIME)
-		diagnosis_coverage(&diagnosis, err == -ETIME, stderr);
+	return doctor_coverage(diagnosis, run->discovery);
 }
 
 /* --ebpf: what would be loaded. */
@@ -815,8 +812,9 @@ static int prepare(struct run *run)
 /* Traces until the end; returns the exit status. */
 static int trace(struct run *run, const struct program *p, struct command *command)
 {
+	static struct diagnosis diagnosis;
 	char message[512];
-	int status = 1, signals = signals_fd();
+	int status = 1, signals = signals_fd(), covered;
 
 	run->tracer = tracer_load(&p->object, (unsigned)run->settings.perf_pages, message,
 				  sizeof(message));
@@ -829,16 +827,20 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	identity_begin(run->identity, now_ns(CLOCK_MONOTONIC));
 	if (open_output(run, message, sizeof(message)))
 		return fail(message);
-	if (command &&
-	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
-		return fail("cannot start the command");
+	/* All that takes long comes before the word that tracing begins: a program that
+	 * is started then may be over in milliseconds. */
+	covered = cover(run, &diagnosis);
+	if (discovery_start(run->discovery))
+		return fail("cannot create a thread");
 	/* Where the traced programs take every CPU, what we read too late is lost; what
 	 * we need is bounded by what they send. */
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
+	if (command &&
+	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
+		return fail("cannot start the command");
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
-	tell_coverage(run);
-	if (discovery_start(run->discovery))
-		return fail("cannot create a thread");
+	if (!covered || covered == -ETIME)
+		diagnosis_coverage(&diagnosis, covered == -ETIME, stderr);
 	status = loop(run, signals, command);
 	note_lost(run);
 	written(run, sink_flush(&run->output));

@@ -13,7 +13,7 @@
 #include "parsers/extra.h"
 #include "processes.h"
 
-#define WORDS_MAX 16 /* of a command that may name a program */
+#define WORDS_MAX 256 /* of a command that may name a program */
 
 static void flag(struct program *p, const char *text)
 {
