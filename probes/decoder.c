@@ -11,32 +11,38 @@
 #define MODE CS_MODE_ARM
 #endif
 
+bool decoder_open(struct decoder *d, cs_arch arch, cs_mode mode)
+{
+	if (cs_open(arch, mode, &d->handle))
+		return false;
+	cs_option(d->handle, CS_OPT_DETAIL, CS_OPT_ON);
+	d->insn = cs_malloc(d->handle);
+	if (!d->insn)
+		cs_close(&d->handle);
+	return d->insn != NULL;
+}
+
+void decoder_close(struct decoder *d)
+{
+	cs_free(d->insn, 1);
+	cs_close(&d->handle);
+}
+
 struct decoder *decoder_new(void)
 {
 	struct decoder *d = calloc(1, sizeof(*d));
 
-	if (!d)
-		return NULL;
-	if (cs_open(ARCH, MODE, &d->handle)) {
-		free(d);
-		return NULL;
-	}
-	cs_option(d->handle, CS_OPT_DETAIL, CS_OPT_ON);
-	d->insn = cs_malloc(d->handle);
-	if (!d->insn) {
-		decoder_free(d);
-		return NULL;
-	}
-	return d;
+	if (d && decoder_open(d, ARCH, MODE))
+		return d;
+	free(d);
+	return NULL;
 }
 
 void decoder_free(struct decoder *d)
 {
 	if (!d)
 		return;
-	if (d->insn)
-		cs_free(d->insn, 1);
-	cs_close(&d->handle);
+	decoder_close(d);
 	free(d);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The disassembler in hand, for decode.c and stores.c only. */
+/* The disassembler in hand, for decode.c, stores.c and insn.c only. */
 #ifndef S3SLOWER_DECODER_H
 #define S3SLOWER_DECODER_H
 
@@ -12,6 +12,11 @@ struct decoder {
 	csh handle;
 	cs_insn *insn; /* the instruction in hand */
 };
+
+/* Opens one that tells details, for any machine; decoder_close() what was opened.
+ * False without a disassembler for it, or memory. */
+bool decoder_open(struct decoder *decoder, cs_arch arch, cs_mode mode);
+void decoder_close(struct decoder *decoder);
 
 /* Decodes the instruction at *code and goes on behind it. */
 bool decoder_next(struct decoder *decoder, const uint8_t **code, size_t *n, uint64_t *pc);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "insn.h"
 
-#include <capstone/capstone.h>
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "decoder.h"
 
 /* What differs between the machines. */
 struct machine {
@@ -21,8 +22,7 @@ struct machine {
 };
 
 struct insn_decoder {
-	csh handle;
-	cs_insn *insn;
+	struct decoder in;
 	const struct machine *machine;
 };
 
@@ -221,26 +221,17 @@ struct insn_decoder *insn_decoder_new(int machine)
 	for (size_t i = 0; d && i < sizeof(machines) / sizeof(machines[0]); i++)
 		if (machines[i].machine == machine)
 			d->machine = &machines[i];
-	if (!d || !d->machine || cs_open(d->machine->arch, d->machine->mode, &d->handle)) {
-		free(d);
-		return NULL;
-	}
-	cs_option(d->handle, CS_OPT_DETAIL, CS_OPT_ON);
-	d->insn = cs_malloc(d->handle);
-	if (!d->insn) {
-		insn_decoder_free(d);
-		return NULL;
-	}
-	return d;
+	if (d && d->machine && decoder_open(&d->in, d->machine->arch, d->machine->mode))
+		return d;
+	free(d);
+	return NULL;
 }
 
 void insn_decoder_free(struct insn_decoder *d)
 {
 	if (!d)
 		return;
-	if (d->insn)
-		cs_free(d->insn, 1);
-	cs_close(&d->handle);
+	decoder_close(&d->in);
 	free(d);
 }
 
@@ -251,17 +242,17 @@ bool insn_decode(struct insn_decoder *d, const uint8_t *code, size_t n, uint64_t
 	uint8_t n_read, n_write;
 
 	memset(out, 0, sizeof(*out));
-	if (!cs_disasm_iter(d->handle, &code, &n, &at, d->insn))
+	if (!decoder_next(&d->in, &code, &n, &at))
 		return d->machine->describe_unknown && d->machine->describe_unknown(code, n, out);
-	out->size = d->insn->size;
-	out->returns = cs_insn_group(d->handle, d->insn, CS_GRP_RET);
-	out->calls = cs_insn_group(d->handle, d->insn, CS_GRP_CALL);
-	out->jumps = !out->calls && !out->returns && cs_insn_group(d->handle, d->insn, CS_GRP_JUMP);
-	if (cs_regs_access(d->handle, d->insn, read, &n_read, write, &n_write))
+	out->size = d->in.insn->size;
+	out->returns = decoder_group(&d->in, CS_GRP_RET);
+	out->calls = decoder_group(&d->in, CS_GRP_CALL);
+	out->jumps = !out->calls && !out->returns && decoder_group(&d->in, CS_GRP_JUMP);
+	if (cs_regs_access(d->in.handle, d->in.insn, read, &n_read, write, &n_write))
 		return false;
 	for (uint8_t i = 0; i < n_write; i++)
 		out->writes |= written(d, write[i]);
-	d->machine->describe(d, d->insn, out);
+	d->machine->describe(d, d->in.insn, out);
 	return true;
 }
 
