@@ -12,9 +12,9 @@
 
 #include "tracefs.h"
 #include "trial.h"
+#include "uprobe.h"
 
 /* Not in the headers of Debian 12: linux/bpf.h of 6.6, 6.14 and 6.9. */
-#define TYPE_UPROBE_MULTI 48
 #define TYPE_UPROBE_SESSION 57
 #define COMMAND_TOKEN_CREATE 36
 
@@ -69,7 +69,7 @@ static int try_uprobe(char *detail, size_t size)
 static int try_uprobe_multi(char *detail, size_t size)
 {
 	(void)detail, (void)size;
-	return trial_done(trial_link(TYPE_UPROBE_MULTI));
+	return trial_done(trial_link(UPROBE_LINK));
 }
 
 /* With either kind of uprobe TLS libraries can be probed. */
@@ -100,7 +100,7 @@ static int try_kprobe(char *detail, size_t size)
 	if (prog < 0)
 		return prog;
 	snprintf(detail, size, "tcp_sendmsg");
-	fd = trial_perf("kprobe", (uint64_t)(uintptr_t) "tcp_sendmsg", 0, prog);
+	fd = trial_perf("kprobe", "tcp_sendmsg", 0, prog);
 	close(prog);
 	return trial_done(fd);
 }

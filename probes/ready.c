@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "detach.h"
+#include "trial.h"
 #include "uprobe.h"
 
 #define AGAIN_US 6000 /* a grace period takes 8 ms at least with 250 ticks a second */
@@ -45,7 +46,7 @@ struct ready *ready_new(void)
 	pthread_cond_init(&r->asked, NULL);
 	r->file = memfd_create("s3slower", MFD_CLOEXEC);
 	snprintf(r->path, sizeof(r->path), "/proc/self/fd/%d", r->file);
-	r->program = uprobe_nothing();
+	r->program = trial_program(BPF_PROG_TYPE_KPROBE, UPROBE_LINK, 0);
 	if (r->file >= 0 && ftruncate(r->file, 4096) == 0 && r->program >= 0)
 		return r;
 	ready_free(r);
@@ -93,7 +94,7 @@ static void *keep_ready(void *p)
 		size_t n = 0;
 
 		while (n < PROBES_MAX && is_wanted(r)) {
-			probe[n] = uprobe_link(r->program, r->path, &offset, 1, false);
+			probe[n] = uprobe_link(UPROBE_LINK, r->program, r->path, &offset, 1, false);
 			n += probe[n] >= 0;
 			usleep(AGAIN_US);
 		}

@@ -17,6 +17,7 @@
 #include "detach.h"
 #include "link.h"
 #include "site.h"
+#include "trial.h"
 #include "uprobe.h"
 
 #define ATTACHMENTS_MAX 1024
@@ -135,12 +136,12 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 static bool have_multi(void)
 {
 	uint64_t no_such = ~0ULL >> 1;
-	int program = uprobe_nothing(), err;
+	int program = trial_program(BPF_PROG_TYPE_KPROBE, UPROBE_LINK, 0), err;
 
 	if (program < 0)
 		return false;
 	/* A path that is no file is refused only by kernels that look at it. */
-	err = uprobe_link(program, "/dev/null", &no_such, 1, false);
+	err = uprobe_link(UPROBE_LINK, program, "/dev/null", &no_such, 1, false);
 	if (err >= 0)
 		close(err);
 	close(program);
@@ -350,31 +351,12 @@ static int keep_one(struct tracer *t, int fd)
 	return handle < 0 ? handle : 0;
 }
 
-/* A perf event with a program on it, enabled. The descriptor or -errno. */
-static int perf_attach(struct perf_event_attr *attr, int program)
-{
-	int fd, err;
-
-	attr->size = sizeof(*attr);
-	attr->sample_period = 1;
-	attr->wakeup_events = 1;
-	fd = (int)syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	return fd;
-}
-
 static int perf_uprobe(int program, const char *path, const struct probe_point *point)
 {
 	struct perf_event_attr attr;
-	int err = uprobe_attr(&attr, path, point->offset, point->is_return);
+	int err = uprobe_attr(&attr, "uprobe", path, point->offset, point->is_return);
 
-	return err ? err : perf_attach(&attr, program);
+	return err ? err : uprobe_event(&attr, program);
 }
 
 static bool is_same_program(const struct probe_point *a, const struct probe_point *b)
@@ -401,7 +383,7 @@ static int attach_program(struct tracer *t, const char *path, const struct probe
 	for (size_t k = i; k < n && count < POINTS_MAX; k++)
 		if (is_same_program(&points[k], &points[i]))
 			offsets[count++] = points[k].offset;
-	*fd = uprobe_link(program, path, offsets, count, points[i].is_return);
+	*fd = uprobe_link(UPROBE_LINK, program, path, offsets, count, points[i].is_return);
 	return *fd < 0 ? *fd : 1;
 }
 
@@ -463,7 +445,7 @@ int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = id};
 	int program = program_fd(t, name, 0);
 
-	return program < 0 ? program : keep_one(t, perf_attach(&attr, program));
+	return program < 0 ? program : keep_one(t, uprobe_event(&attr, program));
 }
 
 int tracer_fd(const struct tracer *t)

@@ -2,16 +2,12 @@
 #include "trial.h"
 
 #include <bpf/bpf.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "uprobe.h"
 
 int trial_program(enum bpf_prog_type type, int attach_type, int btf_id)
 {
@@ -32,20 +28,6 @@ int trial_done(int fd)
 		return fd;
 	close(fd);
 	return 0;
-}
-
-static int number_in(const char *path)
-{
-	char text[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return n <= 0 ? -EIO : atoi(text);
 }
 
 /* Two functions of ours to put a probe on: the first begins with an instruction
@@ -81,27 +63,12 @@ static uint64_t offset_of(void (*function)(void))
 	return found;
 }
 
-int trial_perf(const char *kind, uint64_t what, uint64_t offset, int prog)
+int trial_perf(const char *kind, const char *where, uint64_t offset, int prog)
 {
-	char path[96];
-	struct perf_event_attr attr = {.size = sizeof(attr), .sample_period = 1};
-	int type, fd, err = 0;
+	struct perf_event_attr attr;
+	int err = uprobe_attr(&attr, kind, where, offset, false);
 
-	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/type", kind);
-	type = number_in(path);
-	if (type < 0)
-		return -EOPNOTSUPP;
-	attr.type = (uint32_t)type;
-	attr.uprobe_path = what;
-	attr.probe_offset = offset;
-	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, prog) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
-		err = -errno;
-		close(fd);
-	}
-	return err ? err : fd;
+	return err ? err : uprobe_event(&attr, prog);
 }
 
 int trial_uprobe(void (*function)(void))
@@ -110,35 +77,19 @@ int trial_uprobe(void (*function)(void))
 
 	if (prog < 0)
 		return prog;
-	fd = trial_perf("uprobe", (uint64_t)(uintptr_t) "/proc/self/exe", offset_of(function),
-			prog);
+	fd = trial_perf("uprobe", "/proc/self/exe", offset_of(function), prog);
 	close(prog);
 	return fd;
 }
 
-/* A link of this kind on a function of ours. */
 int trial_link(int type)
 {
-	/* union bpf_attr, link_create with uprobe_multi, as of Linux 6.6 */
-	struct {
-		uint32_t prog_fd, target_fd, attach_type, flags;
-		uint64_t path, offsets, ref_ctr_offsets, cookies;
-		uint32_t count, multi_flags, pid, pad;
-	} attr;
 	uint64_t offset = offset_of(trial_emulated);
 	int prog = trial_program(BPF_PROG_TYPE_KPROBE, type, 0), fd;
 
 	if (prog < 0)
 		return prog;
-	memset(&attr, 0, sizeof(attr));
-	attr.prog_fd = (uint32_t)prog;
-	attr.attach_type = (uint32_t)type;
-	attr.path = (uint64_t)(uintptr_t) "/proc/self/exe";
-	attr.offsets = (uint64_t)(uintptr_t)&offset;
-	attr.count = 1;
-	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-	if (fd < 0)
-		fd = -errno;
+	fd = uprobe_link(type, prog, "/proc/self/exe", &offset, 1, false);
 	close(prog);
 	return fd;
 }

@@ -16,8 +16,8 @@ void trial_stepped(void);
 /* All return a descriptor to be closed, or -errno. attach_type and btf_id as in
  * union bpf_attr, 0 for none. */
 int trial_program(enum bpf_prog_type type, int attach_type, int btf_id);
-/* kind: "uprobe" or "kprobe"; what: the address of a path, or of a symbol. */
-int trial_perf(const char *kind, uint64_t what, uint64_t offset, int program);
+/* kind and where as uprobe_attr() takes them. */
+int trial_perf(const char *kind, const char *where, uint64_t offset, int program);
 int trial_uprobe(void (*function)(void));
 /* An uprobe link of this attach type on the first function. */
 int trial_link(int attach_type);

@@ -1,29 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uprobe.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/perf_event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define DEVICE "/sys/bus/event_source/devices/uprobe/"
-
-int uprobe_nothing(void)
-{
-	struct bpf_insn nothing[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = UPROBE_LINK);
-
-	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "s3slower_try", "GPL", nothing, 2, &opts);
-}
-
-int uprobe_link(int program, const char *path, const uint64_t *offsets, size_t n, bool is_return)
+int uprobe_link(int attach_type, int program, const char *path, const uint64_t *offsets, size_t n,
+		bool is_return)
 {
 	/* union bpf_attr, link_create with uprobe_multi, as of Linux 6.6 */
 	struct {
@@ -35,7 +25,7 @@ int uprobe_link(int program, const char *path, const uint64_t *offsets, size_t n
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_fd = (uint32_t)program;
-	attr.attach_type = UPROBE_LINK;
+	attr.attach_type = (uint32_t)attach_type;
 	attr.path = (uint64_t)(uintptr_t)path;
 	attr.offsets = (uint64_t)(uintptr_t)offsets;
 	attr.count = (uint32_t)n;
@@ -44,13 +34,15 @@ int uprobe_link(int program, const char *path, const uint64_t *offsets, size_t n
 	return fd < 0 ? -errno : fd;
 }
 
-/* A number from a sysfs file ("9", or "config:0" for a bit). */
-static int sysfs_number(const char *path)
+/* A number from a sysfs file of a source of events ("9", or "config:0" for a bit). */
+static int source_number(const char *kind, const char *file)
 {
-	char text[32];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char path[96], text[32];
 	ssize_t n;
+	int fd;
 
+	snprintf(path, sizeof(path), "/sys/bus/event_source/devices/%s/%s", kind, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	n = read(fd, text, sizeof(text) - 1);
@@ -61,17 +53,35 @@ static int sysfs_number(const char *path)
 	return atoi(strncmp(text, "config:", 7) == 0 ? text + 7 : text);
 }
 
-int uprobe_attr(struct perf_event_attr *attr, const char *path, uint64_t offset, bool is_return)
+int uprobe_attr(struct perf_event_attr *attr, const char *kind, const char *where, uint64_t offset,
+		bool is_return)
 {
-	int type = sysfs_number(DEVICE "type"), bit = sysfs_number(DEVICE "format/retprobe");
+	int type = source_number(kind, "type"), bit = source_number(kind, "format/retprobe");
 
 	if (type < 0 || bit < 0)
 		return -EOPNOTSUPP;
 	memset(attr, 0, sizeof(*attr));
-	attr->size = sizeof(*attr);
 	attr->type = (uint32_t)type;
 	attr->config = is_return ? 1ULL << bit : 0;
-	attr->uprobe_path = (uint64_t)(uintptr_t)path;
+	attr->uprobe_path = (uint64_t)(uintptr_t)where; /* kprobe_func is the same word */
 	attr->probe_offset = offset;
 	return 0;
+}
+
+int uprobe_event(struct perf_event_attr *attr, int program)
+{
+	int fd, err;
+
+	attr->size = sizeof(*attr);
+	attr->sample_period = 1;
+	attr->wakeup_events = 1;
+	fd = (int)syscall(SYS_perf_event_open, attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
 }

@@ -14,15 +14,17 @@ struct perf_event_attr;
  * (BPF_TRACE_UPROBE_MULTI, which older headers lack). */
 #define UPROBE_LINK 48
 
-/* Loads such a program that does nothing. A descriptor or -errno. */
-int uprobe_nothing(void);
+/* Attaches a program to n offsets of a file, in all processes; attach_type is what it
+ * was loaded with. A descriptor or -errno. */
+int uprobe_link(int attach_type, int program, const char *path, const uint64_t *offsets, size_t n,
+		bool is_return);
 
-/* Attaches a program to n offsets of a file, in all processes. A descriptor or
- * -errno. */
-int uprobe_link(int program, const char *path, const uint64_t *offsets, size_t n, bool is_return);
+/* Fills attr for a probe, in any process. kind "uprobe": where is a file, which attr
+ * borrows; "kprobe": a symbol. 0, or -EOPNOTSUPP when this kernel has none. */
+int uprobe_attr(struct perf_event_attr *attr, const char *kind, const char *where, uint64_t offset,
+		bool is_return);
 
-/* Fills attr for a probe at a file offset, in any process. path is borrowed by
- * attr. 0, or -EOPNOTSUPP when this kernel has none. */
-int uprobe_attr(struct perf_event_attr *attr, const char *path, uint64_t offset, bool is_return);
+/* A perf event with a program on it, enabled. A descriptor or -errno. */
+int uprobe_event(struct perf_event_attr *attr, int program);
 
 #endif
