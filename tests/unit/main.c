@@ -4,15 +4,21 @@
 #include <CUnit/Basic.h>
 #include <stdio.h>
 
+/* Another runner sets these before it includes this file. */
+#ifndef SUITES
+#define SUITES "suites.h"
+#define RUNNER "unit"
+#endif
+
 #define SUITE(name) extern CU_TestInfo name##_tests[];
-#include "suites.h"
+#include SUITES
 #undef SUITE
 
 int main(void)
 {
 	CU_SuiteInfo suites[] = {
 #define SUITE(name) {#name, NULL, NULL, NULL, NULL, name##_tests},
-#include "suites.h"
+#include SUITES
 #undef SUITE
 		CU_SUITE_INFO_NULL,
 	};
@@ -24,6 +30,6 @@ int main(void)
 	unsigned run = CU_get_number_of_tests_run(), failed = CU_get_number_of_tests_failed();
 	unsigned broken = CU_get_number_of_suites_failed() + CU_get_number_of_failure_records();
 	CU_cleanup_registry();
-	printf("unit: %u passed, %u failed\n", run - failed, failed);
+	printf(RUNNER ": %u passed, %u failed\n", run - failed, failed);
 	return run == 0 || failed || broken;
 }
