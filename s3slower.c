@@ -346,14 +346,12 @@ static int by_time(const void *a, const void *b)
 
 static void process_gone(struct run *run, uint32_t tgid, uint64_t time, bool tls_only)
 {
-	struct exchange_key key, next;
+	struct tracer_walk walk = {0};
+	struct exchange_key key;
 	struct exchange e;
-	int more = tracer_next_key(run->tracer, NULL, &next);
 
 	meet(run);
-	while (more == 0) {
-		key = next;
-		more = tracer_next_key(run->tracer, &key, &next);
+	while (tracer_walk(run->tracer, &walk, &key)) {
 		if (key.tgid != tgid || (tls_only && key.layer == LAYER_SOCKET))
 			continue;
 		if (tracer_lookup(run->tracer, &key, &e) == 0) {
@@ -503,9 +501,9 @@ static void look_around(struct run *run)
 	int64_t wall = (int64_t)now + run->context.wall_minus_mono_ns;
 	double pending_ms = run->settings.pending_s * 1000;
 	bool late = run->settings.calls && calls_due(run->calls, wall);
-	struct exchange_key key, next;
+	struct tracer_walk walk = {0};
+	struct exchange_key key;
 	struct exchange e;
-	int more;
 
 	if (now < run->next_look || !(late || pending_ms > 0))
 		return;
@@ -513,10 +511,7 @@ static void look_around(struct run *run)
 	run->next_look =
 		now + (pending_ms > 0 && pending_ms < LOOK_MS * 4 ? (uint64_t)(pending_ms * 250e3)
 								  : LOOK_MS * 1000000ULL);
-	more = tracer_next_key(run->tracer, NULL, &next);
-	while (more == 0 && !run->stop) {
-		key = next;
-		more = tracer_next_key(run->tracer, &key, &next);
+	while (!run->stop && tracer_walk(run->tracer, &walk, &key)) {
 		if (tracer_lookup(run->tracer, &key, &e) == 0)
 			see_open(run, &e, before, now);
 	}
@@ -559,18 +554,15 @@ static void bury(struct run *run, bool all)
 static void note_lost(struct run *run)
 {
 	uint64_t exits = tracer_count(run->tracer, COUNT_EXITS_LOST);
-	struct exchange_key key, next;
-	int more;
+	struct tracer_walk walk = {0};
+	struct exchange_key key;
 
 	run->counters.lost = tracer_count(run->tracer, COUNT_LOST) - run->recovered + run->dropped;
 	if (exits == run->exits_lost)
 		return;
 	/* Somebody went away and we were not told. */
 	run->exits_lost = exits;
-	more = tracer_next_key(run->tracer, NULL, &next);
-	while (more == 0) {
-		key = next;
-		more = tracer_next_key(run->tracer, &key, &next);
+	while (tracer_walk(run->tracer, &walk, &key)) {
 		if (kill((pid_t)key.tgid, 0) && errno == ESRCH && run->n_dying < DYING_MAX)
 			run->dying[run->n_dying++] =
 				(struct dying){key.tgid, now_ns(CLOCK_MONOTONIC)};
@@ -581,13 +573,11 @@ static void note_lost(struct run *run)
 static void flush_unfinished(struct run *run)
 {
 	uint64_t time = now_ns(CLOCK_MONOTONIC);
-	struct exchange_key key, next;
+	struct tracer_walk walk = {0};
+	struct exchange_key key;
 	struct exchange e;
-	int more = tracer_next_key(run->tracer, NULL, &next);
 
-	while (more == 0 && !run->stop) {
-		key = next;
-		more = tracer_next_key(run->tracer, &key, &next);
+	while (!run->stop && tracer_walk(run->tracer, &walk, &key)) {
 		if (tracer_lookup(run->tracer, &key, &e) == 0)
 			finish(run, &e, time);
 	}
@@ -602,16 +592,14 @@ static void flush_unfinished(struct run *run)
 static uint64_t count_missing(struct run *run)
 {
 	struct tracer *t = run->tracer;
-	struct exchange_key key, next;
+	struct tracer_walk walk = {0};
+	struct exchange_key key;
 	struct exchange e;
 	uint64_t begun = tracer_count(t, COUNT_REQUESTS), accounted;
-	int more = tracer_next_key(t, NULL, &next);
 
 	accounted = tracer_count(t, COUNT_ANSWERED) + tracer_count(t, COUNT_UNANSWERED) +
 		    run->unanswered;
-	while (more == 0) {
-		key = next;
-		more = tracer_next_key(t, &key, &next);
+	while (tracer_walk(t, &walk, &key)) {
 		if (tracer_lookup(t, &key, &e) == 0 &&
 		    !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)))
 			accounted++;

@@ -49,7 +49,7 @@ struct tracer {
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
 	int exchanges, more, counts, tree, sockets;
 	int n_cpus;
-	uint32_t walked, walk_max; /* keys since the walk began, and at most */
+	uint32_t walk_max; /* keys of one walk */
 	/* during tracer_drain() */
 	bool (*take)(void *ctx, const void *data, size_t size);
 	void *take_ctx;
@@ -505,14 +505,19 @@ int tracer_remove(struct tracer *t, const struct exchange_key *key)
 	return bpf_map_delete_elem(t->exchanges, key) ? -errno : 0;
 }
 
-int tracer_next_key(struct tracer *t, const struct exchange_key *last, struct exchange_key *next)
+bool tracer_walk(struct tracer *t, struct tracer_walk *walk, struct exchange_key *key)
 {
-	/* When `last` has been deleted meanwhile the kernel begins anew: a walk
-	 * over a map in which much comes and goes would never end. */
-	t->walked = last ? t->walked + 1 : 0;
-	if (t->walked > t->walk_max)
-		return -ENOENT;
-	return bpf_map_get_next_key(t->exchanges, last, next) ? -errno : 0;
+	if (!walk->begun)
+		walk->ended = bpf_map_get_next_key(t->exchanges, NULL, &walk->next) != 0;
+	walk->begun = true;
+	/* When a key was deleted meanwhile the kernel begins anew: a walk over a map
+	 * in which much comes and goes would never end. */
+	if (walk->ended || walk->given > t->walk_max)
+		return false;
+	walk->given++;
+	*key = walk->next;
+	walk->ended = bpf_map_get_next_key(t->exchanges, key, &walk->next) != 0;
+	return true;
 }
 
 uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)
