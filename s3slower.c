@@ -188,19 +188,19 @@ static int begin_following(struct run *run)
 	return run->follow ? 0 : -ENOMEM;
 }
 
-/* Looks at what is under way: shows what hangs, and the calls that are over because
- * no other attempt was made. */
+/* Looks at what is under way: shows what hangs, and the calls and jobs that are over
+ * because nothing of them is. */
 static void look_around(struct run *run)
 {
 	uint64_t now = now_ns(CLOCK_MONOTONIC), first = (uint64_t)(run->settings.pending_s * 1e9);
-	bool late = show_calls_due(run->show, wall_ns(run, now));
+	bool late = show_is_late(run->show, wall_ns(run, now));
 
 	if (now < run->next_look || !(late || first))
 		return;
 	run->next_look = now + (first && first < LOOK_NS * 4 ? first / 4 : LOOK_NS);
 	follow_look(run->follow, now, first);
 	if (late)
-		show_calls(run->show, wall_ns(run, now));
+		show_late(run->show, wall_ns(run, now));
 }
 
 /* What came, and what ended without a word. */
@@ -292,7 +292,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		follow_bury(run->follow, true);
 		turn(run);
 		follow_end(run->follow, now_ns(CLOCK_MONOTONIC));
-		show_calls(run->show, INT64_MAX);
+		show_late(run->show, INT64_MAX);
 	}
 	return status;
 }

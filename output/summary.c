@@ -131,6 +131,7 @@ static const struct {
 	{"truncated", offsetof(struct counters, truncated)},
 	{"not followed", offsetof(struct counters, unfollowed)},
 	{"calls evicted", offsetof(struct counters, calls_evicted)},
+	{"jobs evicted", offsetof(struct counters, jobs_evicted)},
 	{"output errors", offsetof(struct counters, output_errors)},
 };
 

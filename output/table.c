@@ -39,20 +39,19 @@ static void put_cell(struct line *line, const char *text, int width, bool first)
 		put_blanks(line, blanks);
 }
 
-/* One line; without a request, the headings. */
-static void print_line(struct output *output, const struct request *request)
+/* One line; without a row, the headings. */
+static void print_line(struct output *output, const void *row)
 {
 	const struct column *column;
 	struct line line;
 	bool first = true;
 
 	line_begin(&line, output->file);
-	for (size_t i = 0; (column = column_at(i)); i++) {
+	for (size_t i = 0; (column = output_column(output, i)); i++) {
 		if (!column->heading || (column->wide && !output->wide) ||
 		    !column_is_shown(column, output->extras))
 			continue;
-		const char *text =
-			request ? column_text(column, request, &output->cell) : column->heading;
+		const char *text = row ? column_text(column, row, &output->cell) : column->heading;
 		put_cell(&line, text ? text : "-", column->width, first);
 		first = false;
 	}
@@ -71,9 +70,16 @@ static int table_emit(struct output *output, const struct request *request)
 	return 0;
 }
 
+static int table_emit_job(struct output *output, const struct job *job)
+{
+	print_line(output, job);
+	return 0;
+}
+
 const struct sink table_sink = {
 	.name = "table",
 	.help = "aligned columns for people",
 	.open = table_open,
 	.emit = table_emit,
+	.emit_job = table_emit_job,
 };

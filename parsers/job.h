@@ -48,6 +48,7 @@ struct job {
 	int64_t complete_ns; /* from the first request to end it; -1: there was none */
 	int parts;	     /* different ones */
 	int requests;	     /* ... which took so many */
+	int errors;	     /* ... of which so many did not succeed */
 	int retried;	     /* parts with more than one */
 	int failed;	     /* parts of which none succeeded */
 	int64_t bytes;	     /* of parts that succeeded, as far as they passed here */

@@ -23,6 +23,7 @@ struct piece {
 /* What is looked at often; what is shown lies apart, by the same index. */
 struct entry {
 	uint64_t hash;
+	uint64_t owner; /* nobody's when another job has its name */
 	uint32_t pid;	/* of the last request */
 	uint32_t chain; /* the next entry in its bucket, or the next free place */
 	uint32_t older, newer;
@@ -110,25 +111,23 @@ static bool is_download(const struct jobs *c, const struct entry *entry)
 	return c->job[index_of(c, entry)].kind == JOB_RANGED_DOWNLOAD;
 }
 
-/* A download is that of one process. */
-static uint64_t hash_of(const struct request *row)
+/* A download is that of one process, an upload anybody's. */
+static uint64_t owner_of(const struct request *row)
 {
-	uint64_t whose = row->part.role == PART_DOWNLOADED ? row->pid + UINT64_C(1) : 0;
-
-	return (row->part.job ^ whose) * UINT64_C(0x9e3779b97f4a7c15);
+	return row->part.role == PART_DOWNLOADED ? row->pid + UINT64_C(1) : 0;
 }
 
 static uint32_t *bucket_of(struct jobs *c, uint64_t hash)
 {
-	return &c->bucket[(hash >> 32) & c->mask];
+	return &c->bucket[(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32) & c->mask];
 }
 
 static struct entry *find(struct jobs *c, const struct request *row)
 {
-	uint64_t hash = hash_of(row);
+	uint64_t hash = row->part.job, owner = owner_of(row);
 	uint32_t i = c->n ? *bucket_of(c, hash) : NONE;
 
-	while (i != NONE && c->entry[i].hash != hash)
+	while (i != NONE && (c->entry[i].hash != hash || c->entry[i].owner != owner))
 		i = c->entry[i].chain;
 	return i == NONE ? NULL : &c->entry[i];
 }
@@ -242,7 +241,8 @@ static struct entry *begin(struct jobs *c, const struct request *row)
 	entry = &c->entry[i];
 	if (c->free != NONE)
 		c->free = entry->chain;
-	*entry = (struct entry){.hash = hash_of(row),
+	*entry = (struct entry){.hash = row->part.job,
+				.owner = owner_of(row),
 				.piece = NONE,
 				.begin = row->time_ns,
 				.end = row->time_ns,
@@ -434,9 +434,7 @@ void jobs_add(struct jobs *c, const struct request *row)
 	entry = find(c, row);
 	if (entry && entry->over && row->time_ns >= entry->end) {
 		/* Another job with the same name. */
-		unchain(c, entry);
-		entry->hash = 0;
-		chain(c, entry);
+		entry->owner = UINT64_MAX;
 		entry = NULL;
 	}
 	if (!entry)
@@ -491,8 +489,10 @@ static void count_parts(struct jobs *c, const struct entry *entry, struct job *j
 	for (uint32_t i = 0, next; i < n; i = next) {
 		bool failed = true;
 
-		for (next = i; next < n && c->sorted[next].id == c->sorted[i].id; next++)
+		for (next = i; next < n && c->sorted[next].id == c->sorted[i].id; next++) {
 			failed &= c->sorted[next].failed;
+			job->errors += c->sorted[next].failed;
+		}
 		job->parts++;
 		job->retried += next - i > 1;
 		job->failed += failed;

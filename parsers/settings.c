@@ -60,6 +60,11 @@ const struct setting setting_table[] = {
 	{"min-size", 0, "BYTES", "S3SLOWER_MIN_SIZE", &kind_bytes, FIELD(min_size), .fallback = "0",
 	 .wants = "bytes such as 4096, 64k, 10M or 1GiB",
 	 .help = "those with a body of at least as many bytes, either way"},
+	{"max-mbps", 0, "MBPS", "S3SLOWER_MAX_MBPS", &kind_number, FIELD(max_mbps), .fallback = "0",
+	 .max = 1e6, .wants = "megabytes a second",
+	 .help = "those whose body, of 1 MiB or more, moved slower: megabytes (10^6 bytes, not "
+		 "bits) "
+		 "a second"},
 	{"bucket", 0, "NAME", "S3SLOWER_BUCKET", &kind_list, FIELD(bucket),
 	 .wants = "a bucket's name", .help = "on this bucket; * stands for anything"},
 	{"key-prefix", 0, "PREFIX", "S3SLOWER_KEY_PREFIX", &kind_list, FIELD(key_prefix),
@@ -90,6 +95,8 @@ const struct setting setting_table[] = {
 	 .help = "table: phases, sizes, state, client and peer as well"},
 	{"calls", 0, NULL, "S3SLOWER_CALLS", &kind_switch, FIELD(calls),
 	 .help = "one row for all attempts of a call, with its back-off"},
+	{"jobs", 0, NULL, "S3SLOWER_JOBS", &kind_switch, FIELD(jobs),
+	 .help = "one row for all parts of a multipart upload or ranged download"},
 	{"pending", 0, "[SECONDS]", "S3SLOWER_PENDING", &kind_number, FIELD(pending_s),
 	 .fallback = "0", .max = 86400, .wants = "seconds", .value = "2",
 	 .help = "also those that hang for SECONDS (2), twice as long, and so on"},
@@ -179,6 +186,27 @@ static int check_processes(struct reader *reader)
 	return 0;
 }
 
+/* What is asked of requests cannot be asked of the jobs that are made of them. */
+static int check_jobs(struct reader *reader)
+{
+	const struct settings *settings = reader->settings;
+	const struct {
+		bool given;
+		const char *flag;
+	} others[] = {{settings->calls, "--calls"},
+		      {settings->pending_s > 0, "--pending"},
+		      {settings->min_ttfb_ms > 0, "--min-ttfb"},
+		      {settings->status.n > 0, "--status"}};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].given)
+			return setting_complain(reader,
+						"--jobs and %s do not go together: a row is a "
+						"job or a request.",
+						others[i].flag);
+	return 0;
+}
+
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size)
 {
@@ -200,6 +228,8 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 		settings->file = NULL;
 	if (error || environment)
 		return error ? error : environment;
+	if (settings->jobs && (error = check_jobs(&reader)))
+		return error;
 	if (settings->only_targets && !settings->targets)
 		return setting_complain(&reader, "--only-targets needs a file of targets: add "
 						 "--targets FILE.");
@@ -212,6 +242,7 @@ unsigned settings_extras(const struct settings *settings)
 
 	extras |= settings->calls ? EXTRA_CALLS : 0;
 	extras |= settings->pending_s > 0 ? EXTRA_PENDING : 0;
+	extras |= settings->max_mbps > 0 || settings->wide ? EXTRA_THROUGHPUT : 0;
 	for (size_t i = 0; i < settings->fields.n; i++)
 		extras |= extra_bit(settings->fields.item[i]);
 	return extras;

@@ -39,6 +39,7 @@ struct settings {
 	/* which requests to show */
 	double min_latency_ms, min_ttfb_ms;
 	uint64_t min_size; /* bytes of either body */
+	double max_mbps;   /* 10^6 bytes a second, 0: any */
 	struct settings_list bucket, key_prefix, op, method, status, host;
 	bool errors_only;
 	bool all_http;
@@ -51,6 +52,7 @@ struct settings {
 	bool only_targets;
 	bool wide;
 	bool calls;	  /* a row a call, not an attempt */
+	bool jobs;	  /* a row a job (jobs.h), not a request */
 	double pending_s; /* requests that have had no answer for so long, 0: none */
 	const char *file; /* -o FILE, NULL: stdout */
 	bool no_summary;

@@ -102,6 +102,12 @@ static void test_extras(void)
 	CU_ASSERT(settings.only_targets);
 	CU_ASSERT_EQUAL(parse(""), 0);
 	CU_ASSERT_EQUAL(settings_extras(&settings), 0);
+	/* How fast a body moved: where it is asked for, and where there is room. */
+	CU_ASSERT_EQUAL(parse("--max-mbps 12.5"), 0);
+	CU_ASSERT_EQUAL(settings.max_mbps, 12.5);
+	CU_ASSERT_EQUAL(settings_extras(&settings), EXTRA_THROUGHPUT);
+	CU_ASSERT_EQUAL(parse("--wide"), 0);
+	CU_ASSERT_EQUAL(settings_extras(&settings), EXTRA_THROUGHPUT);
 }
 
 static void test_numbers(void)
@@ -262,6 +268,11 @@ static void test_mistakes(void)
 		{"--fields all", "not 'all'"},
 		{"--targets ~", "--targets needs a file's name"},
 		{"--only-targets", "add --targets FILE"},
+		{"--jobs --calls", "--jobs and --calls"},
+		{"--pending=3 --jobs", "--jobs and --pending"},
+		{"--jobs --status 503", "--jobs and --status"},
+		{"--jobs --min-ttfb 3", "--jobs and --min-ttfb"},
+		{"--max-mbps fast", "megabytes a second"},
 		{"--bucket \033[31m --nope\033", "--nope?"},
 	};
 
