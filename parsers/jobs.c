@@ -23,18 +23,18 @@ struct piece {
 /* What is looked at often; what is shown lies apart, by the same index. */
 struct entry {
 	uint64_t hash;
-	uint64_t owner; /* nobody's when another job has its name */
-	uint32_t pid;	/* of the last request */
+	uint32_t pid;	/* 0: nobody's, for another job has its name */
 	uint32_t chain; /* the next entry in its bucket, or the next free place */
 	uint32_t older, newer;
 	uint32_t piece, n;  /* the last piece, and how many there are */
-	int64_t begin, end; /* of all requests so far */
+	int64_t end;	    /* of all requests so far */
 	int64_t completing; /* the first request to end it began, 0: none */
 	int64_t until;	    /* given up then */
 	int64_t bytes, object_size;
 	int64_t enough; /* bytes, and so many pieces: time to see whether all is there */
 	uint32_t enough_pieces;
 	bool over; /* ended */
+	bool gone; /* its process */
 	bool told; /* taken: what comes late is of an old job */
 };
 
@@ -111,12 +111,6 @@ static bool is_download(const struct jobs *c, const struct entry *entry)
 	return c->job[index_of(c, entry)].kind == JOB_RANGED_DOWNLOAD;
 }
 
-/* A download is that of one process, an upload anybody's. */
-static uint64_t owner_of(const struct request *row)
-{
-	return row->part.role == PART_DOWNLOADED ? row->pid + UINT64_C(1) : 0;
-}
-
 static uint32_t *bucket_of(struct jobs *c, uint64_t hash)
 {
 	return &c->bucket[(hash * UINT64_C(0x9e3779b97f4a7c15) >> 32) & c->mask];
@@ -124,10 +118,11 @@ static uint32_t *bucket_of(struct jobs *c, uint64_t hash)
 
 static struct entry *find(struct jobs *c, const struct request *row)
 {
-	uint64_t hash = row->part.job, owner = owner_of(row);
-	uint32_t i = c->n ? *bucket_of(c, hash) : NONE;
+	bool download = row->part.role == PART_DOWNLOADED;
+	uint32_t i = c->n ? *bucket_of(c, row->part.job) : NONE;
 
-	while (i != NONE && (c->entry[i].hash != hash || c->entry[i].owner != owner))
+	while (i != NONE && (c->entry[i].hash != row->part.job || c->entry[i].pid != row->pid ||
+			     is_download(c, &c->entry[i]) != download))
 		i = c->entry[i].chain;
 	return i == NONE ? NULL : &c->entry[i];
 }
@@ -203,7 +198,7 @@ static void evict(struct jobs *c)
 	struct entry *entry = &c->entry[c->oldest];
 
 	/* One range alone was no job so far. */
-	c->evicted += !entry->told && (!is_download(c, entry) || entry->n > 1);
+	c->evicted += !entry->told && entry->n > is_download(c, entry);
 	forget(c, entry);
 }
 
@@ -242,9 +237,8 @@ static struct entry *begin(struct jobs *c, const struct request *row)
 	if (c->free != NONE)
 		c->free = entry->chain;
 	*entry = (struct entry){.hash = row->part.job,
-				.owner = owner_of(row),
+				.pid = row->pid,
 				.piece = NONE,
-				.begin = row->time_ns,
 				.end = row->time_ns,
 				.until = INT64_MIN,
 				.object_size = -1};
@@ -256,6 +250,7 @@ static struct entry *begin(struct jobs *c, const struct request *row)
 	memset(job, 0, sizeof(*job));
 	job->kind = row->part.role == PART_DOWNLOADED ? JOB_RANGED_DOWNLOAD : JOB_MULTIPART_UPLOAD;
 	job->state = JOB_OPEN;
+	job->time_ns = row->time_ns;
 	job->pid = row->pid;
 	job->tid = row->tid;
 	job->uid = row->uid;
@@ -283,12 +278,8 @@ static void join(struct jobs *c, struct entry *entry, const struct request *row)
 	struct job *job = &c->job[index_of(c, entry)];
 	int64_t end = row->time_ns + row->latency_ns;
 
-	if (row->pid != job->pid)
-		job->processes = 2;
 	job->truncated |= row->truncated;
-	entry->pid = row->pid;
-	if (row->time_ns < entry->begin)
-		entry->begin = row->time_ns;
+	entry->gone = false;
 	if (end > entry->end)
 		entry->end = end;
 	if (!entry->over && entry->until < entry->end + idle_ns(c, entry))
@@ -416,6 +407,51 @@ static void join_part(struct jobs *c, struct entry *entry, const struct request 
 		finish(c, entry, JOB_COMPLETE);
 }
 
+/* The older job becomes part of the newer one. */
+static void take_over(struct jobs *c, struct entry *entry, struct entry *from)
+{
+	struct job *job = &c->job[index_of(c, entry)], *old = &c->job[index_of(c, from)];
+	uint32_t *last = &entry->piece;
+
+	if (old->time_ns < job->time_ns || !entry->n) {
+		job->time_ns = old->time_ns;
+		job->pid = old->pid;
+		job->tid = old->tid;
+		job->uid = old->uid;
+		memcpy(job->comm, old->comm, sizeof(job->comm));
+	}
+	if (old->slowest.latency_ns > job->slowest.latency_ns)
+		job->slowest = old->slowest;
+	job->processes = 2;
+	job->truncated |= old->truncated;
+	while (*last != NONE)
+		last = &c->piece[*last].next;
+	*last = from->piece;
+	entry->n += from->n;
+	from->piece = NONE;
+	entry->bytes += from->bytes;
+	if (from->end > entry->end)
+		entry->end = from->end;
+	if (from->completing && (!entry->completing || from->completing < entry->completing))
+		entry->completing = from->completing;
+	forget(c, from);
+}
+
+/* What processes that have gone did of the same upload. */
+static void inherit(struct jobs *c, struct entry *entry)
+{
+	uint32_t next;
+
+	for (uint32_t i = *bucket_of(c, entry->hash); i != NONE; i = next) {
+		struct entry *from = &c->entry[i];
+
+		next = from->chain;
+		if (from != entry && from->hash == entry->hash && from->gone && !from->over &&
+		    !is_download(c, from))
+			take_over(c, entry, from);
+	}
+}
+
 void jobs_add(struct jobs *c, const struct request *row)
 {
 	enum part_role role = row->part.role;
@@ -425,8 +461,12 @@ void jobs_add(struct jobs *c, const struct request *row)
 		return;
 	if (role == PART_COMPLETES || role == PART_ABORTS) {
 		entry = find(c, row);
-		if (entry && !entry->over)
-			complete(c, entry, row);
+		if (!entry)
+			entry = begin(c, row);
+		if (entry->over)
+			return;
+		inherit(c, entry);
+		complete(c, entry, row);
 		return;
 	}
 	while (c->free_piece == NONE && c->used_pieces == c->max_pieces)
@@ -434,13 +474,16 @@ void jobs_add(struct jobs *c, const struct request *row)
 	entry = find(c, row);
 	if (entry && entry->over && row->time_ns >= entry->end) {
 		/* Another job with the same name. */
-		entry->owner = UINT64_MAX;
+		entry->pid = 0;
 		entry = NULL;
 	}
 	if (!entry)
 		entry = begin(c, row);
-	if (!entry->told)
-		join_part(c, entry, row);
+	if (entry->told)
+		return;
+	if (role != PART_DOWNLOADED)
+		inherit(c, entry);
+	join_part(c, entry, row);
 }
 
 void jobs_touch(struct jobs *c, const struct request *row, int64_t now_ns)
@@ -457,7 +500,10 @@ void jobs_gone(struct jobs *c, uint32_t pid)
 		struct entry *entry = &c->entry[i];
 		int64_t when = is_download(c, entry) ? INT64_MIN : entry->end + GONE_IDLE_NS;
 
-		if (entry->pid == pid && !entry->over && entry->until > when)
+		if (entry->pid != pid || entry->over)
+			continue;
+		entry->gone = true;
+		if (entry->until > when)
 			give_up_at(c, entry, when);
 	}
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests put together to jobs. An upload ends when it is completed or aborted; a
- * download, which is that of one process, when every byte of the object has come.
- * Both end, too, when their process has gone, or nothing of them was under way for
- * so long.
+ * Requests of a process put together to jobs. An upload ends when it is completed or
+ * aborted, a download when every byte of the object has come. Both end, too, when
+ * their process has gone, or nothing of them was under way for so long.
+ *
+ * Programs that run one after the other can share an upload: who comes takes over
+ * from those that have gone. Two that live at the same time do not: a proxy on this
+ * machine passes each request of its client on, and its parts are not the client's.
  *
  * A bounded number of jobs and of parts, the least recently used job out first; one
  * range alone is no job. All memory is taken at the beginning. Pure: times are those

@@ -48,7 +48,7 @@ static void row_of(const unsigned char *d, struct request *row)
 		.status = d[1] & 1 ? -1 : 200,
 		.time_ns = now - d[2] * 1000,
 		.latency_ns = d[3] * 500,
-		.pid = d[1] >> 6,
+		.pid = (d[1] >> 6) + 1,
 		.request_size = d[4],
 		.response_size = d[4] * 3 - 1,
 		.part = {.role = d[0] % 6,
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 			take(jobs, now);
 			break;
 		case 2:
-			jobs_gone(jobs, data[1] >> 6);
+			jobs_gone(jobs, (data[1] >> 6) + 1);
 			break;
 		case 3:
 			row_of(data + 1, &row);

@@ -13,7 +13,7 @@ It ends with its stdin.
 
 SCRIPT is [[STEP, ...], ...], and the requests for /NAME/key take its members in
 turn, round and round; or it is {PATTERN: [STEP, ...], ...}, and the key chooses
-("*" and "?" match). Any other request gets the default answer. The head has
+("*" and "?" match), or the target as it came ("*partNumber=17"). Any other request gets the default answer. The head has
 been read when the first step runs. Steps, in order:
 
 {"read": "body"}            the request's body, whole (as its head frames it)
@@ -83,7 +83,7 @@ class Scripts:
             script = self.scripts.get(request.bucket)
         if isinstance(script, dict):
             for pattern, steps in script.items():
-                if fnmatch.fnmatchcase(request.key, pattern):
+                if any(fnmatch.fnmatchcase(of, pattern) for of in (request.key, request.target)):
                     return steps
             return DEFAULT
         return script[n % len(script)] if script else DEFAULT

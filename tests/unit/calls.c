@@ -239,6 +239,7 @@ static void calls_end_by_themselves(void)
 	strcpy(row.text, path);
 	row.text_used = sizeof(path);
 	row.path = row.text;
+	row.region = row.client_version = row.upload_id = row.text;
 	row.user = "somebody's";
 	CU_ASSERT_FALSE(calls_add(calls, &row));
 	row.text[0] = '?';
@@ -253,6 +254,9 @@ static void calls_end_by_themselves(void)
 	late = calls_take(calls, end + 2 * CALLS_WINDOW_NS);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(late);
 	CU_ASSERT_STRING_EQUAL(late->path, path);
+	CU_ASSERT_PTR_EQUAL(late->region, late->path);
+	CU_ASSERT_PTR_EQUAL(late->client_version, late->path);
+	CU_ASSERT_PTR_EQUAL(late->upload_id, late->path);
 	CU_ASSERT_PTR_NULL(late->user);
 	CU_ASSERT_EQUAL(late->attempts, 2);
 	CU_ASSERT_EQUAL(late->latency_ns, 110 * MS);

@@ -284,6 +284,64 @@ static void an_upload_without_end_is_open(void)
 	jobs_free(jobs);
 }
 
+/* A proxy on this machine sends each request on: that is another job, while it lives. */
+static void a_proxy_is_no_second_client(void)
+{
+	struct jobs *jobs = jobs_new(8, 64);
+
+	for (int i = 1; i <= 3; i++) {
+		request(PART_UPLOADED, 1, i * 100 + 1, 90)->part.number = i;
+		row.pid = 8;
+		jobs_add(jobs, &row);
+		part(jobs, 1, i, i * 100, 95);
+	}
+	request(PART_COMPLETES, 1, 500, 10)->pid = 8;
+	jobs_add(jobs, &row);
+	ends(jobs, PART_COMPLETES, 1, 500);
+	for (uint32_t pid = 8; pid >= 7; pid--) {
+		CU_ASSERT_FATAL(ended(jobs));
+		CU_ASSERT_EQUAL(job.pid, pid);
+		CU_ASSERT_EQUAL(job.parts, 3);
+		CU_ASSERT_EQUAL(job.requests, 3);
+		CU_ASSERT_EQUAL(job.processes, 1);
+		CU_ASSERT_EQUAL(job.max_concurrency, 1);
+	}
+	CU_ASSERT_FALSE(ended(jobs));
+	jobs_free(jobs);
+}
+
+/* A script: each request is that of a program of its own. */
+static void programs_one_after_the_other(void)
+{
+	struct jobs *jobs = jobs_new(8, 64);
+
+	for (int i = 1; i <= 3; i++) {
+		request(PART_UPLOADED, 1, i * 100, 50 + i)->part.number = i;
+		row.pid = (uint32_t)(100 + i);
+		jobs_add(jobs, &row);
+		jobs_gone(jobs, row.pid);
+	}
+	/* One that lives on is left alone. */
+	part(jobs, 1, 4, 350, 10);
+	request(PART_UPLOADED, 1, 400, 50)->part.number = 5;
+	row.pid = 105;
+	jobs_add(jobs, &row);
+	jobs_gone(jobs, 105);
+	jobs_gone(jobs, 7);
+	request(PART_COMPLETES, 1, 500, 10)->pid = 106;
+	jobs_add(jobs, &row);
+	CU_ASSERT_FATAL(ended(jobs));
+	CU_ASSERT_EQUAL(job.parts, 5);
+	CU_ASSERT_EQUAL(job.pid, 101);
+	CU_ASSERT_EQUAL(job.processes, 2);
+	CU_ASSERT_EQUAL(job.bytes, 5 * 8 * MB);
+	CU_ASSERT_EQUAL(job.slowest.number, 3);
+	CU_ASSERT_EQUAL(job.state, JOB_COMPLETE);
+	check_sum();
+	CU_ASSERT_FALSE(took(jobs, 1000000));
+	jobs_free(jobs);
+}
+
 static void copies_move_no_bytes_here(void)
 {
 	struct jobs *jobs = jobs_new(8, 64);
@@ -520,6 +578,8 @@ CU_TestInfo jobs_tests[] = {
 	{"parts are retried and fail", parts_are_retried_and_fail},
 	{"late parts belong to their job", late_parts_belong_to_their_job},
 	{"an upload without end is open", an_upload_without_end_is_open},
+	{"a proxy is no second client", a_proxy_is_no_second_client},
+	{"programs one after the other", programs_one_after_the_other},
 	{"copies move no bytes here", copies_move_no_bytes_here},
 	{"a download is complete with its last byte", a_download_is_complete_with_its_last_byte},
 	{"a range that comes twice", a_range_that_comes_twice},
