@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pieces.h"
 #include "throughput.h"
 
 #define NONE UINT32_MAX
@@ -11,22 +12,13 @@
 #define UNDER_WAY_NS INT64_C(2000000000)  /* how long a touch is good for */
 #define ANOTHER_RANGE (INT64_MIN / 2)	  /* ids of parts that have a number, but no range */
 
-/* A request for a part. */
-struct piece {
-	int64_t begin, end;
-	int64_t first, last;
-	int64_t id; /* the same for all requests for one part */
-	uint32_t next;
-	bool failed;
-};
-
 /* What is looked at often; what is shown lies apart, by the same index. */
 struct entry {
 	uint64_t hash;
 	uint32_t pid;	/* 0: nobody's, for another job has its name */
 	uint32_t chain; /* the next entry in its bucket, or the next free place */
 	uint32_t older, newer;
-	uint32_t piece, n;  /* the last piece, and how many there are */
+	struct pieces_list parts;
 	int64_t end;	    /* of all requests so far */
 	int64_t completing; /* the first request to end it began, 0: none */
 	int64_t until;	    /* given up then */
@@ -40,14 +32,11 @@ struct entry {
 
 struct jobs {
 	uint32_t n, max, used, free, oldest, newest, mask;
-	uint32_t max_pieces, used_pieces, free_piece;
 	int64_t soonest; /* no entry is given up before */
 	uint64_t evicted;
 	struct entry *entry;
 	struct job *job;
-	struct piece *piece;
-	struct piece *sorted; /* scratch, as are those */
-	int64_t *number, *other;
+	struct pieces *pieces;
 	uint32_t bucket[];
 };
 
@@ -64,19 +53,15 @@ struct jobs *jobs_new(size_t max, size_t max_parts)
 	/* Not touched before it is used, so that what nobody needs is no memory. */
 	c->entry = malloc(max * sizeof(*c->entry));
 	c->job = malloc(max * sizeof(*c->job));
-	c->piece = malloc(max_parts * sizeof(*c->piece));
-	c->sorted = malloc(max_parts * sizeof(*c->sorted));
-	c->number = malloc(max_parts * sizeof(*c->number));
-	c->other = malloc(max_parts * sizeof(*c->other));
-	if (!c->entry || !c->job || !c->piece || !c->sorted || !c->number || !c->other) {
+	c->pieces = pieces_new(max_parts);
+	if (!c->entry || !c->job || !c->pieces) {
 		jobs_free(c);
 		return NULL;
 	}
 	memset(c->bucket, 0xff, buckets * sizeof(c->bucket[0])); /* NONE */
 	c->max = (uint32_t)max;
-	c->max_pieces = (uint32_t)max_parts;
 	c->mask = buckets - 1;
-	c->free = c->free_piece = c->oldest = c->newest = NONE;
+	c->free = c->oldest = c->newest = NONE;
 	c->soonest = INT64_MAX;
 	return c;
 }
@@ -87,10 +72,7 @@ void jobs_free(struct jobs *c)
 		return;
 	free(c->entry);
 	free(c->job);
-	free(c->piece);
-	free(c->sorted);
-	free(c->number);
-	free(c->other);
+	pieces_free(c->pieces);
 	free(c);
 }
 
@@ -170,22 +152,9 @@ static void chain(struct jobs *c, struct entry *entry)
 	*bucket = index_of(c, entry);
 }
 
-static void free_pieces(struct jobs *c, struct entry *entry)
-{
-	uint32_t next;
-
-	for (uint32_t i = entry->piece; i != NONE; i = next) {
-		next = c->piece[i].next;
-		c->piece[i].next = c->free_piece;
-		c->free_piece = i;
-	}
-	entry->piece = NONE;
-	entry->n = 0;
-}
-
 static void forget(struct jobs *c, struct entry *entry)
 {
-	free_pieces(c, entry);
+	pieces_drop(c->pieces, &entry->parts);
 	unchain(c, entry);
 	unlink_age(c, entry);
 	entry->chain = c->free;
@@ -198,7 +167,7 @@ static void evict(struct jobs *c)
 	struct entry *entry = &c->entry[c->oldest];
 
 	/* One range alone was no job so far. */
-	c->evicted += !entry->told && entry->n > is_download(c, entry);
+	c->evicted += !entry->told && entry->parts.n > is_download(c, entry);
 	forget(c, entry);
 }
 
@@ -238,7 +207,6 @@ static struct entry *begin(struct jobs *c, const struct request *row)
 		c->free = entry->chain;
 	*entry = (struct entry){.hash = row->part.job,
 				.pid = row->pid,
-				.piece = NONE,
 				.end = row->time_ns,
 				.until = INT64_MIN,
 				.object_size = -1};
@@ -323,43 +291,17 @@ static void note_slowest(struct job *job, const struct request *row)
 	KEEP(slowest, row, host_id);
 }
 
-static int by_first(const void *a, const void *b)
-{
-	const struct piece *x = a, *y = b;
-
-	return (x->first > y->first) - (x->first < y->first);
-}
-
-/* The bytes of the object, from its first one on, that nobody has fetched. */
-static int64_t missing(struct jobs *c, const struct entry *entry)
-{
-	int64_t covered = 0, gaps = 0;
-	uint32_t n = 0;
-
-	for (uint32_t i = entry->piece; i != NONE; i = c->piece[i].next)
-		if (!c->piece[i].failed && c->piece[i].first >= 0)
-			c->sorted[n++] = c->piece[i];
-	qsort(c->sorted, n, sizeof(*c->sorted), by_first);
-	for (uint32_t i = 0; i < n; i++) {
-		if (c->sorted[i].first > covered)
-			gaps += c->sorted[i].first - covered;
-		if (c->sorted[i].last >= covered)
-			covered = c->sorted[i].last + 1;
-	}
-	return gaps + (entry->object_size > covered ? entry->object_size - covered : 0);
-}
-
 /* Counting is put off until it may succeed, and never done for each request. */
 static bool is_whole(struct jobs *c, struct entry *entry)
 {
 	int64_t lacking;
 
 	if (entry->object_size <= 0 || entry->bytes < entry->object_size ||
-	    entry->bytes < entry->enough || entry->n < entry->enough_pieces)
+	    entry->bytes < entry->enough || entry->parts.n < entry->enough_pieces)
 		return false;
-	lacking = missing(c, entry);
+	lacking = pieces_missing(c->pieces, &entry->parts, entry->object_size);
 	entry->enough = entry->bytes + lacking;
-	entry->enough_pieces = entry->n + entry->n / 8;
+	entry->enough_pieces = entry->parts.n + entry->parts.n / 8;
 	return lacking == 0;
 }
 
@@ -382,24 +324,18 @@ static int64_t id_of(const struct part *part)
 
 static void join_part(struct jobs *c, struct entry *entry, const struct request *row)
 {
-	uint32_t i = c->free_piece != NONE ? c->free_piece : c->used_pieces++;
 	const struct part *part = &row->part;
-	struct piece *piece = &c->piece[i];
+	struct piece piece = {.begin = row->time_ns,
+			      .end = row->time_ns + row->latency_ns,
+			      .first = part->first,
+			      .last = part->last,
+			      .part = id_of(part),
+			      .failed = !succeeded(row)};
 
-	if (c->free_piece != NONE)
-		c->free_piece = piece->next;
-	*piece = (struct piece){.begin = row->time_ns,
-				.end = row->time_ns + row->latency_ns,
-				.first = part->first,
-				.last = part->last,
-				.id = id_of(part),
-				.next = entry->piece,
-				.failed = !succeeded(row)};
-	entry->piece = i;
-	entry->n++;
-	if (!piece->failed && entry->bytes < INT64_MAX / 2)
+	pieces_add(c->pieces, &entry->parts, &piece);
+	if (!piece.failed && entry->bytes < INT64_MAX / 2)
 		entry->bytes += passed(row);
-	if (!piece->failed && part->object_size >= 0)
+	if (!piece.failed && part->object_size >= 0)
 		entry->object_size = part->object_size;
 	note_slowest(&c->job[index_of(c, entry)], row);
 	join(c, entry, row);
@@ -411,9 +347,8 @@ static void join_part(struct jobs *c, struct entry *entry, const struct request 
 static void take_over(struct jobs *c, struct entry *entry, struct entry *from)
 {
 	struct job *job = &c->job[index_of(c, entry)], *old = &c->job[index_of(c, from)];
-	uint32_t *last = &entry->piece;
 
-	if (old->time_ns < job->time_ns || !entry->n) {
+	if (old->time_ns < job->time_ns || !entry->parts.n) {
 		job->time_ns = old->time_ns;
 		job->pid = old->pid;
 		job->tid = old->tid;
@@ -424,12 +359,9 @@ static void take_over(struct jobs *c, struct entry *entry, struct entry *from)
 		job->slowest = old->slowest;
 	job->processes = 2;
 	job->truncated |= old->truncated;
-	while (*last != NONE)
-		last = &c->piece[*last].next;
-	*last = from->piece;
-	entry->n += from->n;
-	from->piece = NONE;
-	entry->bytes += from->bytes;
+	pieces_move(c->pieces, &entry->parts, &from->parts);
+	if (entry->bytes < INT64_MAX / 2)
+		entry->bytes += from->bytes;
 	if (from->end > entry->end)
 		entry->end = from->end;
 	if (from->completing && (!entry->completing || from->completing < entry->completing))
@@ -469,7 +401,7 @@ void jobs_add(struct jobs *c, const struct request *row)
 		complete(c, entry, row);
 		return;
 	}
-	while (c->free_piece == NONE && c->used_pieces == c->max_pieces)
+	while (pieces_full(c->pieces))
 		evict(c);
 	entry = find(c, row);
 	if (entry && entry->over && row->time_ns >= entry->end) {
@@ -510,109 +442,14 @@ void jobs_gone(struct jobs *c, uint32_t pid)
 
 /* --- jobs that are over ------------------------------------------------------ */
 
-static int by_number(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct piece *x = a, *y = b;
-
-	return (x->id > y->id) - (x->id < y->id);
-}
-
-/* How many parts there were, and how they fared. */
-static void count_parts(struct jobs *c, const struct entry *entry, struct job *job)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = entry->piece; i != NONE; i = c->piece[i].next)
-		c->sorted[n++] = c->piece[i];
-	qsort(c->sorted, n, sizeof(*c->sorted), by_id);
-	for (uint32_t i = 0, next; i < n; i = next) {
-		bool failed = true;
-
-		for (next = i; next < n && c->sorted[next].id == c->sorted[i].id; next++) {
-			failed &= c->sorted[next].failed;
-			job->errors += c->sorted[next].failed;
-		}
-		job->parts++;
-		job->retried += next - i > 1;
-		job->failed += failed;
-	}
-	job->requests = (int)n;
-}
-
-static void note_gap(struct job *job, int64_t gap)
-{
-	if (gap <= 0)
-		return;
-	job->gap_ns += gap;
-	if (gap > job->longest_gap_ns)
-		job->longest_gap_ns = gap;
-}
-
-/* Begins and ends, each in their own order, tell how many parts were under way. */
-static void measure(struct jobs *c, const struct entry *entry, struct job *job)
-{
-	int64_t *begins = c->number, *ends = c->other, all = 0, last, complete;
-	uint32_t n = 0, ended = 0;
-
-	for (uint32_t i = entry->piece; i != NONE; i = c->piece[i].next, n++) {
-		begins[n] = c->piece[i].begin;
-		ends[n] = c->piece[i].end;
-		all += ends[n] - begins[n];
-	}
-	qsort(begins, n, sizeof(*begins), by_number);
-	qsort(ends, n, sizeof(*ends), by_number);
-	for (uint32_t i = 0; i < n; i++) {
-		while (ended < i && ends[ended] <= begins[i])
-			ended++;
-		if (i && ended == i)
-			note_gap(job, begins[i] - ends[i - 1]);
-		if ((int)(i - ended) + 1 > job->max_concurrency)
-			job->max_concurrency = (int)(i - ended) + 1;
-	}
-	last = ends[n - 1];
-	job->busy_ns = last - begins[0] - job->gap_ns;
-	job->concurrency = last > begins[0] ? (double)all / (double)(last - begins[0]) : 1;
-	job->time_ns = begins[0];
-	job->duration_ns = entry->end - begins[0];
-	complete = entry->completing > last ? entry->completing : last;
-	if (entry->completing)
-		note_gap(job, complete - last);
-	job->complete_ns = entry->completing ? entry->end - complete : -1;
-}
-
-static void compare(struct jobs *c, const struct entry *entry, struct job *job)
-{
-	int64_t *taken = c->number;
-	uint32_t n = 0;
-
-	for (uint32_t i = entry->piece; i != NONE; i = c->piece[i].next)
-		taken[n++] = c->piece[i].end - c->piece[i].begin;
-	qsort(taken, n, sizeof(*taken), by_number);
-	job->median_ns = taken[n / 2];
-	if (n % 2 == 0)
-		job->median_ns = taken[n / 2 - 1] + (taken[n / 2] - taken[n / 2 - 1]) / 2;
-	job->times_median =
-		job->median_ns > 0 ? (double)job->slowest.latency_ns / (double)job->median_ns : -1;
-}
-
 static bool build(struct jobs *c, const struct entry *entry, struct job *out)
 {
 	*out = c->job[index_of(c, entry)];
-	count_parts(c, entry, out);
-	if (!out->parts || (out->kind == JOB_RANGED_DOWNLOAD && out->parts < 2))
-		return false;
-	measure(c, entry, out);
-	compare(c, entry, out);
+	if (entry->parts.n)
+		pieces_measure(c->pieces, &entry->parts, entry->end, entry->completing, out);
 	out->bytes = entry->bytes;
 	out->throughput = throughput(out->bytes, out->duration_ns);
-	return true;
+	return out->parts > (out->kind == JOB_RANGED_DOWNLOAD);
 }
 
 /* The next one that is over, or given up; NULL, and then soonest is right. */
@@ -654,7 +491,7 @@ bool jobs_take(struct jobs *c, int64_t now_ns, struct job *out)
 		}
 		/* What is still under way for it will be no job of its own. */
 		entry->told = true;
-		free_pieces(c, entry);
+		pieces_drop(c->pieces, &entry->parts);
 		unlink_age(c, entry);
 		make_oldest(c, entry);
 	}
