@@ -9,7 +9,7 @@
 
 #include "parsers/calls.h"
 #include "parsers/filter.h"
-#include "summary.h"
+#include "tally.h"
 
 #define CALLS_MAX 4096 /* calls whose next attempt we wait for */
 
@@ -19,7 +19,7 @@ struct show {
 	struct counters *counters;
 	bool *stop;
 	struct output output;
-	struct summary *summary;
+	struct tally *tally;
 	struct calls *calls;
 	bool output_said;
 };
@@ -75,9 +75,9 @@ int show_open(struct show **out, const struct settings *settings, const struct s
 		show->asks = asks;
 		show->counters = counters;
 		show->stop = stop;
-		show->summary = summary_new();
+		show->tally = tally_new(settings);
 		show->calls = calls_new(CALLS_MAX, settings->calls);
-		if (show->summary && show->calls)
+		if (show->tally && show->calls)
 			err = open_sink(show, message, size);
 	}
 	if (err) {
@@ -98,7 +98,7 @@ void show_free(struct show *show)
 {
 	if (!show)
 		return;
-	summary_free(show->summary);
+	tally_free(show->tally);
 	calls_free(show->calls);
 	free(show);
 }
@@ -121,7 +121,7 @@ static void show_row(struct show *show, struct request *row)
 		return;
 	show->counters->shown++;
 	show->counters->truncated += row->truncated;
-	summary_add(show->summary, row);
+	tally_add(show->tally, row);
 	if (show->settings->count && show->counters->shown == show->settings->count)
 		*show->stop = true;
 }
@@ -177,9 +177,19 @@ void show_flush(struct show *show)
 	written(show, sink_flush(&show->output));
 }
 
-void show_summary(struct show *show)
+void show_begin(struct show *show, int64_t now_ns)
+{
+	tally_begin(show->tally, now_ns);
+}
+
+void show_summary(struct show *show, int64_t now_ns)
 {
 	show->counters->calls_evicted = calls_evicted(show->calls);
-	summary_print(show->settings->no_summary ? NULL : show->summary, show->counters, stderr);
-	fflush(stderr);
+	tally_whole(show->tally, show->counters, now_ns, stderr);
+}
+
+void show_interval(struct show *show, int64_t now_ns, bool last)
+{
+	show->counters->calls_evicted = calls_evicted(show->calls);
+	tally_interval(show->tally, show->counters, now_ns, last, stderr);
 }
