@@ -67,6 +67,8 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
 
 	if ((double)rank < exact || rank == 0)
 		rank++;
+	if (rank >= histogram->count)
+		return histogram->max;
 	for (unsigned i = bucket_of(histogram->min); i < HISTOGRAM_BUCKETS; i++) {
 		seen += histogram->bucket[i];
 		if (seen < rank)

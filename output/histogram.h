@@ -3,7 +3,8 @@
  * Percentiles in bounded memory. Each power of two is cut into 64 buckets of
  * equal width (a log-linear histogram, the idea of HdrHistogram), and a bucket
  * answers with its middle: a percentile differs from the exact one by at most
- * 1/128 of it (0.8 %). Below 128 it is exact, and so are the least and the most.
+ * 1/128 of it (0.8 %). Below 128 it is exact, and so are the least and the most,
+ * and whatever percentile the most is.
  * Our own, because Debian 12 has HdrHistogram for Java and Go, not for C.
  */
 #ifndef S3SLOWER_HISTOGRAM_H

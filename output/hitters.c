@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hitters.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct hitters {
 	size_t n, max;
 	uint64_t total;
 	uint32_t bucket[BUCKETS]; /* the first of those whose hash ends so */
+	uint64_t *weight;	  /* of each place: side by side, to find the lightest */
 	struct place {
 		uint64_t hash;
 		uint32_t chain; /* the next one in its bucket */
@@ -26,6 +28,11 @@ struct hitters *hitters_new(size_t max)
 
 	if (!h)
 		return NULL;
+	h->weight = calloc(max, sizeof(h->weight[0]));
+	if (!h->weight) {
+		free(h);
+		return NULL;
+	}
 	h->max = max;
 	hitters_clear(h);
 	return h;
@@ -33,6 +40,8 @@ struct hitters *hitters_new(size_t max)
 
 void hitters_free(struct hitters *h)
 {
+	if (h)
+		free(h->weight);
 	free(h);
 }
 
@@ -43,31 +52,35 @@ void hitters_clear(struct hitters *h)
 	memset(h->bucket, 0xff, sizeof(h->bucket)); /* NONE */
 }
 
-static struct hitter *find(struct hitters *h, uint64_t hash, const char *text)
+static struct place *find(struct hitters *h, uint64_t hash, const char *text)
 {
 	uint32_t i = h->bucket[hash % BUCKETS];
 
 	while (i != NONE &&
 	       (h->place[i].hash != hash || strcmp(h->place[i].hitter.text, text) != 0))
 		i = h->place[i].chain;
-	return i == NONE ? NULL : &h->place[i].hitter;
+	return i == NONE ? NULL : &h->place[i];
 }
 
 static uint32_t lightest(const struct hitters *h)
 {
+	uint64_t weight = h->weight[0];
 	uint32_t least = 0;
 
-	for (uint32_t i = 1; i < h->n; i++)
-		if (h->place[i].hitter.weight < h->place[least].hitter.weight)
-			least = i;
+	for (uint32_t i = 1; i < h->n; i++) {
+		bool less = h->weight[i] < weight;
+
+		weight = less ? h->weight[i] : weight;
+		least = less ? i : least;
+	}
 	return least;
 }
 
 /* Takes a place that is free, or that of the lightest. */
-static struct hitter *take(struct hitters *h, uint64_t hash, const char *text)
+static struct place *take(struct hitters *h, uint64_t hash, const char *text)
 {
 	uint32_t i = h->n < h->max ? (uint32_t)h->n : lightest(h);
-	uint64_t weight = i < h->n ? h->place[i].hitter.weight : 0;
+	uint64_t weight = i < h->n ? h->weight[i] : 0;
 	struct place *place = &h->place[i];
 
 	if (i < h->n) {
@@ -82,10 +95,10 @@ static struct hitter *take(struct hitters *h, uint64_t hash, const char *text)
 	place->hash = hash;
 	place->chain = h->bucket[hash % BUCKETS];
 	h->bucket[hash % BUCKETS] = i;
-	place->hitter.weight = place->hitter.error = weight;
+	h->weight[i] = place->hitter.error = weight;
 	place->hitter.count = 0;
 	strcpy(place->hitter.text, text);
-	return &place->hitter;
+	return place;
 }
 
 static void add_up(uint64_t *sum, uint64_t weight)
@@ -98,35 +111,33 @@ void hitters_add(struct hitters *h, const char *text, size_t n, uint64_t weight)
 {
 	char name[HITTER_TEXT];
 	uint64_t hash = cut_text(name, sizeof(name), (struct slice){text, n});
-	struct hitter *hitter = find(h, hash, name);
+	struct place *place = find(h, hash, name);
 
-	if (!hitter)
-		hitter = take(h, hash, name);
-	add_up(&hitter->weight, weight);
+	if (!place)
+		place = take(h, hash, name);
+	add_up(&h->weight[place - h->place], weight);
 	add_up(&h->total, weight);
-	hitter->count++;
+	place->hitter.count++;
 }
 
-static int heavier(const void *a, const void *b)
+static int heavier(const struct hitter *x, const struct hitter *y)
 {
-	const struct hitter *x = *(const struct hitter *const *)a,
-			    *y = *(const struct hitter *const *)b;
-
 	if (x->weight != y->weight)
 		return x->weight < y->weight ? 1 : -1;
 	return strcmp(x->text, y->text);
 }
 
-size_t hitters_top(const struct hitters *h, const struct hitter **top, size_t max)
+size_t hitters_top(struct hitters *h, const struct hitter **top, size_t max)
 {
 	size_t n = 0;
 
 	/* Kept sorted; what falls off the end was lighter than all of them. */
 	for (size_t i = 0; i < h->n; i++) {
-		const struct hitter *hitter = &h->place[i].hitter;
+		struct hitter *hitter = &h->place[i].hitter;
 		size_t at = n < max ? n++ : max;
 
-		while (at > 0 && heavier(&hitter, &top[at - 1]) < 0) {
+		hitter->weight = h->weight[i];
+		while (at > 0 && heavier(hitter, top[at - 1]) < 0) {
 			if (at < max)
 				top[at] = top[at - 1];
 			at--;

@@ -32,7 +32,7 @@ void hitters_add(struct hitters *hitters, const char *text, size_t n, uint64_t w
 
 /* Puts up to max pointers to the heaviest into top, heaviest first, among equals by
  * name, and returns how many. They are good until the next call. */
-size_t hitters_top(const struct hitters *hitters, const struct hitter **top, size_t max);
+size_t hitters_top(struct hitters *hitters, const struct hitter **top, size_t max);
 
 /* Of everything that was added; stops at UINT64_MAX. */
 uint64_t hitters_total(const struct hitters *hitters);

@@ -111,7 +111,7 @@ static json_t *by(const struct summary_options *options)
 	return list;
 }
 
-static json_t *prefixes(const struct hitters *hitters, const char *key, bool time)
+static json_t *prefixes(struct hitters *hitters, const char *key, bool time)
 {
 	const struct hitter *top[TOP_MAX];
 	size_t n = hitters_top(hitters, top, TOP_MAX);

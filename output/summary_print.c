@@ -73,7 +73,7 @@ static void print_figures(const struct summary *summary, const struct groups *gr
 /* --- prefixes ----------------------------------------------------------------- */
 
 /* The most is what it is said to be; the least is shown where they differ. */
-static void print_top(const struct hitters *hitters, const char *title, const char *unit,
+static void print_top(struct hitters *hitters, const char *title, const char *unit,
 		      void (*put)(char *room, uint64_t weight), FILE *file)
 {
 	static struct page page;
@@ -88,7 +88,7 @@ static void print_top(const struct hitters *hitters, const char *title, const ch
 	page.rows = n + 1;
 	page.cell[0][0] = title;
 	page.cell[0][1] = unit;
-	page.cell[0][2] = "OF ALL%";
+	page.cell[0][2] = "SHARE%";
 	page.cell[0][3] = "AT LEAST";
 	for (size_t i = 0; i < n; i++) {
 		char(*room)[PAGE_ROOM] = page.room[i + 1];
@@ -131,8 +131,8 @@ static void print_remarks(const struct summary *summary, const struct groups *gr
 			"(other) is what was smallest when it made room, %" PRIu64 " times%s.\n",
 			summary->merged, late ? "; of others, a part may be in it" : "");
 	if (all->backoff_ns)
-		fprintf(file, "%" PRIu64 " retries, after %.3f s of back-off.\n", all->retries,
-			(double)all->backoff_ns / 1e9);
+		fprintf(file, "%" PRIu64 " %s, after %.3f s of back-off.\n", all->retries,
+			all->retries == 1 ? "retry" : "retries", (double)all->backoff_ns / 1e9);
 }
 
 static void print_tables(const struct summary *summary, FILE *file)

@@ -23,7 +23,7 @@ const struct counter *counter_at(size_t i)
 
 struct counters counters_since(const struct counters *now, const struct counters *before)
 {
-	struct counters since;
+	struct counters since = {0};
 
 	/* Some are estimates, which may get smaller again. */
 	for (size_t i = 0; i < N; i++) {

@@ -107,6 +107,11 @@ static void test_empty_and_full(void)
 	histogram_add(&histogram, UINT64_MAX);
 	CU_ASSERT_EQUAL(histogram.sum, UINT64_MAX);
 	CU_ASSERT_EQUAL(histogram_percentile(&histogram, 99), UINT64_MAX);
+	/* Of few values, the high percentiles are the most: exactly. */
+	histogram_clear(&histogram);
+	histogram_add(&histogram, 1000001);
+	histogram_add(&histogram, 1000003);
+	CU_ASSERT_EQUAL(histogram_percentile(&histogram, 90), 1000003);
 }
 
 /* Values that are dealt out to two and merged are the same as all in one. */

@@ -29,8 +29,7 @@ static void add(struct hitters *h, unsigned name, uint64_t weight)
 }
 
 /* Everything that the header promises, against exact sums. */
-static bool keeps_its_promises(const struct hitters *h, const uint64_t *exact,
-			       const uint64_t *times)
+static bool keeps_its_promises(struct hitters *h, const uint64_t *exact, const uint64_t *times)
 {
 	const struct hitter *top[PLACES];
 	bool there[NAMES] = {false}, good = true;

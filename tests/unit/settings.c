@@ -281,7 +281,8 @@ static void test_mistakes(void)
 		 "--by needs operation, bucket, endpoint, region, peer, client, comm, pid, uid, "
 		 "method, status, error, via, user, exe, container or target, not 'nonsense'."},
 		{"--by bucket --by comm,bucket", "--by has bucket twice."},
-		{"--by operation,bucket,comm,pid,uid", "--by lists too much: give 4 items at most."},
+		{"--by operation,bucket,comm,pid,uid",
+		 "--by lists too much: give 4 items at most."},
 		{"--by target", "add --targets FILE."},
 		{"--by exe", "add --fields exe."},
 		{"--by container --fields exe", "add --fields container."},

@@ -201,7 +201,7 @@ static void test_more_than_there_is_room_for(void)
 	CU_ASSERT_EQUAL(strncmp(row("(other)", 0), "(other) 937 937 ", 16), 0);
 	CU_ASSERT_EQUAL(strncmp(row("GetObject", 0), "GetObject 1000 0 ", 17), 0);
 	/* Prefixes that took others' places: what they have for certain, too. */
-	CU_ASSERT_STRING_EQUAL(row("MOST TIME", 0), "MOST TIME BY PREFIX TIME(s) OF ALL% AT LEAST");
+	CU_ASSERT_STRING_EQUAL(row("MOST TIME", 0), "MOST TIME BY PREFIX TIME(s) SHARE% AT LEAST");
 	CU_ASSERT_STRING_EQUAL(row("media/", 0), "media/ 1.000 50.0 1.000");
 	end();
 }
@@ -315,6 +315,61 @@ static void test_json(void)
 	end();
 }
 
+/* Whether it stands there as a word of its own. */
+static bool has_word(const char *manual, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (const char *p = manual; (p = strstr(p, key)); p++)
+		if (strchr(" \n", p[-1]) && strchr(" \n", p[n]))
+			return true;
+	return false;
+}
+
+/* That the manual has every key, but for those that it says are elsewhere. */
+static void check_manual(const json_t *value, const char *manual)
+{
+	static const char *const elsewhere[] = {"phases", "setup", "counters"};
+	const char *key;
+	json_t *child;
+
+	if (json_is_array(value) && json_is_object(json_array_get(value, 0)))
+		check_manual(json_array_get(value, 0), manual);
+	json_object_foreach ((json_t *)value, key, child) {
+		bool skip = false;
+
+		if (!grouping_find(key) && !has_word(manual, key)) {
+			printf("\n  not in s3slower-json(5): %s\n", key);
+			CU_FAIL("a key that the manual does not explain");
+		}
+		for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+			skip |= strcmp(key, elsewhere[i]) == 0;
+		if (!skip)
+			check_manual(child, manual);
+	}
+}
+
+static void test_json_manual(void)
+{
+	static char manual[65536];
+	FILE *file = fopen("man/s3slower-json.5", "r");
+	const char *section;
+	json_t *all;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	manual[fread(manual, 1, sizeof(manual) - 1, file)] = '\0';
+	fclose(file);
+	section = strstr(manual, "\n.Sh SUMMARIES");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(section);
+	begin("bucket", NULL);
+	add("GetObject", "media", 2, true);
+	all = json_loads(written("json", false), 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
+	check_manual(all, section);
+	json_decref(all);
+	end();
+}
+
 static void test_full_disk(void)
 {
 	const struct summary_format *format;
@@ -353,6 +408,7 @@ CU_TestInfo summary_print_tests[] = {
 	{"more than there is room for", test_more_than_there_is_room_for},
 	{"counters, zeros too", test_counters},
 	{"json", test_json},
+	{"json: every key is in the manual", test_json_manual},
 	{"a full disk", test_full_disk},
 	{"every format", test_formats},
 	CU_TEST_INFO_NULL,
