@@ -263,6 +263,16 @@ static void sum_up_interval(struct run *run)
 
 /* --- the loop -------------------------------------------------------------- */
 
+/* A summary may be asked for before there is anything to sum up: it waits. */
+static void hold_back(int signal)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int signals_fd(void)
 {
 	sigset_t set;
@@ -509,6 +519,7 @@ int main(int argc, char *argv[])
 	while ((status = open("/dev/null", O_RDWR)) >= 0 && status <= 2)
 		;
 	close(status);
+	hold_back(SIGUSR1);
 	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;
