@@ -2,6 +2,7 @@
 """What the tracer sums up: at the end, every so often and on request, against the rows that
 it printed itself, and against the client's own clock."""
 import collections
+import contextlib
 import fractions
 import json
 import math
@@ -18,12 +19,17 @@ from harness import Tracer, expect, run_tracer, test
 HERE = harness.ROOT / "tests" / "e2e"
 N = 23
 BOUND = 1 / 128
-SETUP = ("connect_ms", "tls_ms")
+SETUP = ("dns_ms", "connect_ms", "tls_ms")
 
 
 def ns(ms):
     """A JSON number of milliseconds: exact to the nanosecond."""
     return round(fractions.Fraction(str(ms or 0)) * 10**6)
+
+
+def of_connection(row, key):
+    """What a row says of its connection."""
+    return row.get("connection", row).get(key)
 
 
 def summaries(tracer):
@@ -54,7 +60,8 @@ def add_up(group, rows, what):
             (group["latency_ms"]["total"], [row["latency_ms"] for row in rows]),
             (group["backoff_ms"], [row["backoff_ms"] for row in rows]),
             *((group["phases"][p], [row["phases"][p] for row in rows]) for p in harness.PHASES),
-            *((group["connections"]["setup"][s], [row[s] for row in rows]) for s in SETUP)):
+            *((group["connections"]["setup"].get(s), [of_connection(row, s) for row in rows])
+              for s in SETUP)):
         expect(ns(ours) == sum(map(ns, theirs)), f"{what}: {ours} ms of {theirs}")
     latencies = [ns(row["latency_ms"]) for row in rows]
     expect(ns(group["latency_ms"]["min"]) == min(latencies)
@@ -62,7 +69,7 @@ def add_up(group, rows, what):
     for name, percent in (("p50", 50), ("p90", 90), ("p99", 99), ("p999", 99.9)):
         ours, exact = ns(group["latency_ms"][name]), percentile(latencies, percent)
         expect(abs(ours - exact) <= BOUND * exact + 1, f"{what}: {name} is {ours} ns, not {exact}")
-    numbers = collections.Counter(row["request_number"] for row in rows)
+    numbers = collections.Counter(of_connection(row, "request_number") for row in rows)
     connections, unknown = group["connections"], numbers.pop(None, 0)
     expect((connections["opened"], connections["reused"], connections["unknown"])
            == (numbers[1], len(rows) - numbers[1] - unknown, unknown),
@@ -70,7 +77,7 @@ def add_up(group, rows, what):
 
 
 def share_of(rows):
-    setup = sum(ns(row[s]) for row in rows for s in SETUP)
+    setup = sum(ns(of_connection(row, s)) for row in rows for s in SETUP)
     return fractions.Fraction(setup, setup + sum(ns(row["latency_ms"]) for row in rows))
 
 
@@ -300,7 +307,9 @@ def on_request_too_early():
     """Asked while the programs are still compiled: the answer comes when there can be one."""
     with subprocess.Popen([harness.S3SLOWER, "--cache", "none", "--json"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, text=True, env=harness.clean_env()) as process:
+                          stderr=subprocess.PIPE, text=True, env=harness.clean_env()) as process, \
+            contextlib.ExitStack() as at_last:
+        at_last.callback(process.kill)
         status = pathlib.Path(f"/proc/{process.pid}/status")
         bit = 1 << (signal.SIGUSR1 - 1)
         wait_for(lambda: process.poll() is not None or
@@ -310,6 +319,7 @@ def on_request_too_early():
         said = next((line for line in process.stderr if " shown, " in line), None)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
+        process.wait(harness.EXIT_S)
     expect(said and " shown, " in rest and process.returncode == 0,
            f"not two summaries: {said!r}, {rest!r}, exit status {process.returncode}")
 
