@@ -24,12 +24,15 @@ static const size_t phase_at[PHASES] = {
 	[PHASE_RECV] = offsetof(struct request, recv_ns),
 	[PHASE_STALL] = offsetof(struct request, stall_ns),
 };
+/* Whether a first request without it means that it was not seen. */
+enum due { DUE_ALWAYS, DUE_WITH_TLS };
+
 static const struct {
 	size_t at;
-	bool tls_only; /* where there is no TLS, there is nothing that could be unknown */
+	enum due due;
 } setup[SETUPS] = {
-	[SETUP_CONNECT] = {offsetof(struct request, connect_ns), false},
-	[SETUP_TLS] = {offsetof(struct request, tls_ns), true},
+	[SETUP_CONNECT] = {offsetof(struct request, connect_ns), DUE_ALWAYS},
+	[SETUP_TLS] = {offsetof(struct request, tls_ns), DUE_WITH_TLS},
 };
 
 struct summary *summary_new(const struct summary_options *options)
@@ -195,7 +198,8 @@ static int64_t field(const struct request *request, size_t offset)
 /* The connection, and what came before its first request. */
 static void count_connection(struct summary_group *group, const struct request *request, bool again)
 {
-	bool tls = !request->via || strcmp(request->via, "http") != 0;
+	bool plain = request->via && strcmp(request->via, "http") == 0;
+	enum due due = plain ? DUE_ALWAYS : DUE_WITH_TLS;
 	bool unknown = again; /* the earlier attempts' connections */
 
 	group->opened += request->number == 1;
@@ -207,7 +211,7 @@ static void count_connection(struct summary_group *group, const struct request *
 		group->setup_ns[i] += known(ns);
 		/* A later attempt's connection was made while its call waited. */
 		group->setup_within_ns += again ? known(ns) : 0;
-		unknown |= ns < 0 && (tls || !setup[i].tls_only);
+		unknown |= ns < 0 && setup[i].due <= due;
 	}
 	group->setup_unknown += unknown;
 }
