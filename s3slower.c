@@ -55,7 +55,8 @@ struct run {
 	struct show *show;
 	struct counters counters;
 	uint64_t next_look; /* at what is under way */
-	unsigned execs;	    /* programs started, in this turn */
+	uint64_t next_summary;
+	unsigned execs; /* programs started, in this turn */
 	bool stop;
 };
 
@@ -219,7 +220,58 @@ static void note_lost(struct run *run)
 	follow_find_dead(run->follow, now_ns(CLOCK_MONOTONIC));
 }
 
+/* --- summaries --------------------------------------------------------------- */
+
+static void count_all(struct run *run)
+{
+	note_lost(run);
+	run->counters.evicted = follow_evicted(run->follow);
+	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
+				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
+}
+
+static void sum_up(struct run *run)
+{
+	count_all(run);
+	show_summary(run->show, wall_ns(run, now_ns(CLOCK_MONOTONIC)));
+}
+
+static uint64_t interval_ns(const struct run *run)
+{
+	return (uint64_t)(run->settings.interval_s * 1e9);
+}
+
+static void begin_summaries(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	show_begin(run->show, wall_ns(run, now));
+	run->next_summary = now + interval_ns(run);
+}
+
+/* Every so often since the beginning; those that are missed are not made up for. */
+static void sum_up_interval(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC), step = interval_ns(run);
+
+	if (!step || now < run->next_summary)
+		return;
+	count_all(run);
+	show_interval(run->show, wall_ns(run, now), false);
+	run->next_summary += step * ((now - run->next_summary) / step + 1);
+}
+
 /* --- the loop -------------------------------------------------------------- */
+
+/* A summary may be asked for before there is anything to sum up: it waits. */
+static void hold_back(int signal)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
 
 static int signals_fd(void)
 {
@@ -229,6 +281,7 @@ static int signals_fd(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -268,8 +321,11 @@ static int loop(struct run *run, int signals, struct command *command)
 		look_around(run);
 		note_lost(run);
 		show_flush(run->show);
+		sum_up_interval(run);
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
-			if (info.ssi_signo == SIGCHLD)
+			if (info.ssi_signo == SIGUSR1)
+				sum_up(run);
+			if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR1)
 				continue;
 			/* A terminal tells the command as well: let it end first. */
 			if (command && ++interrupts == 1 && info.ssi_signo == SIGINT)
@@ -391,6 +447,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	/* Where the traced programs take every CPU, what we read too late is lost; what
 	 * we need is bounded by what they send. */
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
+	begin_summaries(run);
 	if (command &&
 	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
 		return fail("cannot start the command");
@@ -400,10 +457,9 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	status = loop(run, signals, command);
 	note_lost(run);
 	show_close(run->show);
-	run->counters.evicted = follow_evicted(run->follow);
-	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
-				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
-	show_summary(run->show);
+	count_all(run);
+	show_interval(run->show, wall_ns(run, now_ns(CLOCK_MONOTONIC)), true);
+	sum_up(run);
 	return status;
 }
 
@@ -463,6 +519,7 @@ int main(int argc, char *argv[])
 	while ((status = open("/dev/null", O_RDWR)) >= 0 && status <= 2)
 		;
 	close(status);
+	hold_back(SIGUSR1);
 	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;

@@ -11,7 +11,7 @@
 #include "parsers/filter.h"
 #include "parsers/jobs.h"
 #include "jobs.h"
-#include "summary.h"
+#include "tally.h"
 
 #define CALLS_MAX 4096	/* calls whose next attempt we wait for */
 #define JOBS_MAX 1024	/* jobs whose next part we wait for, */
@@ -23,7 +23,7 @@ struct show {
 	struct counters *counters;
 	bool *stop;
 	struct output output;
-	struct summary *summary;
+	struct tally *tally;
 	struct calls *calls;
 	struct jobs *jobs; /* NULL: they would have holes */
 	struct longest *longest;
@@ -82,12 +82,12 @@ int show_open(struct show **out, const struct settings *settings, const struct s
 		show->asks = asks;
 		show->counters = counters;
 		show->stop = stop;
-		show->summary = summary_new();
+		show->tally = tally_new(settings);
 		show->calls = calls_new(CALLS_MAX, settings->calls);
 		if (!filter_has_holes(settings))
 			show->jobs = jobs_new(JOBS_MAX, PARTS_MAX);
 		show->longest = longest_new();
-		if (show->summary && show->calls && show->longest &&
+		if (show->tally && show->calls && show->longest &&
 		    (show->jobs || filter_has_holes(settings)))
 			err = open_sink(show, message, size);
 	}
@@ -109,7 +109,7 @@ void show_free(struct show *show)
 {
 	if (!show)
 		return;
-	summary_free(show->summary);
+	tally_free(show->tally);
 	calls_free(show->calls);
 	jobs_free(show->jobs);
 	longest_free(show->longest);
@@ -134,7 +134,7 @@ static void show_row(struct show *show, struct request *row)
 		return;
 	show->counters->shown++;
 	show->counters->truncated += row->truncated;
-	summary_add(show->summary, row);
+	tally_add(show->tally, row);
 	if (show->settings->count && show->counters->shown == show->settings->count)
 		*show->stop = true;
 }
@@ -226,7 +226,7 @@ void show_ended(struct show *show, struct request *row)
 	concerns = join_job(show, row);
 	if (show->settings->jobs) {
 		if (concerns)
-			summary_add(show->summary, row);
+			tally_add(show->tally, row);
 		return;
 	}
 	/* Asked now, because what is kept may be shown much later. */
@@ -274,12 +274,27 @@ void show_flush(struct show *show)
 	written(show, sink_flush(&show->output));
 }
 
-void show_summary(struct show *show)
+void show_begin(struct show *show, int64_t now_ns)
+{
+	tally_begin(show->tally, now_ns);
+}
+
+static void count_evicted(struct show *show)
 {
 	show->counters->calls_evicted = calls_evicted(show->calls);
 	show->counters->jobs_evicted = show->jobs ? jobs_evicted(show->jobs) : 0;
-	if (!show->settings->no_summary && !show->settings->jobs)
+}
+
+void show_summary(struct show *show, int64_t now_ns)
+{
+	count_evicted(show);
+	if (!show->settings->jobs && strcmp(show->settings->summary, "text") == 0)
 		longest_print(show->longest, stderr);
-	summary_print(show->settings->no_summary ? NULL : show->summary, show->counters, stderr);
-	fflush(stderr);
+	tally_whole(show->tally, show->counters, now_ns, stderr);
+}
+
+void show_interval(struct show *show, int64_t now_ns, bool last)
+{
+	count_evicted(show);
+	tally_interval(show->tally, show->counters, now_ns, last, stderr);
 }

@@ -51,7 +51,12 @@ void show_late(struct show *show, int64_t now_ns);
 /* After each drain of the buffers: jobs that ended are shown, and what was written goes out. */
 void show_flush(struct show *show);
 
-/* The summary as it is now, to stderr. */
-void show_summary(struct show *show);
+/* Tracing begins: now_ns is wall clock, as below. */
+void show_begin(struct show *show, int64_t now_ns);
+
+/* The summary of the whole as it is now, to stderr; and with --interval that of what came
+ * since it was called before. last: no other will come. */
+void show_summary(struct show *show, int64_t now_ns);
+void show_interval(struct show *show, int64_t now_ns, bool last);
 
 #endif

@@ -4,16 +4,6 @@
 
 #include "line.h"
 
-/* Characters, not bytes: every byte of UTF-8 but the continuations. */
-static size_t columns_taken(const char *text, size_t n)
-{
-	size_t taken = 0;
-
-	for (size_t i = 0; i < n; i++)
-		taken += (text[i] & 0xc0) != 0x80;
-	return taken;
-}
-
 static void put_blanks(struct line *line, size_t n)
 {
 	static const char blanks[] = "                                ";
@@ -26,7 +16,7 @@ static void put_blanks(struct line *line, size_t n)
 /* A text wider than its column moves the rest of its own row, no other. */
 static void put_cell(struct line *line, const char *text, int width, bool first)
 {
-	size_t n = strlen(text), taken = columns_taken(text, n);
+	size_t n = strlen(text), taken = line_columns(text, n);
 	size_t wanted = (size_t)(width < 0 ? -width : width);
 	size_t blanks = wanted > taken ? wanted - taken : 0;
 

@@ -6,10 +6,12 @@
 
 #include "command_line.h"
 #include "extra.h"
+#include "grouping.h"
 #include "s3.h"
 #include "setting.h"
 
 static const char *const outputs[] = {"table", "json", "simple", "csv", NULL};
+static const char *const summaries[] = {"text", "json", "none", NULL};
 
 #define FIELD(name) offsetof(struct settings, name)
 #define DAY_MS 86400e3
@@ -106,8 +108,26 @@ const struct setting setting_table[] = {
 	 .help = "also uid, user, ppid, exe, cmdline, cgroup, container"},
 	{"output-file", 'o', "FILE", "S3SLOWER_OUTPUT_FILE", &kind_text, FIELD(file),
 	 .wants = "a file's name", .help = "write rows to FILE; - is standard output"},
-	{"no-summary", 0, NULL, "S3SLOWER_NO_SUMMARY", &kind_switch, FIELD(no_summary),
-	 .help = "no table at the end, only the counts of what was left out"},
+
+	HEADING("How to sum them up, on standard error:"),
+	{"summary", 0, "text|json|none", "S3SLOWER_SUMMARY", &kind_choice, FIELD(summary),
+	 .fallback = "text", .words = summaries, .wants = "text, json or none",
+	 .help = "tables, one JSON object a line, or only the counts of what was left out"},
+	{"no-summary", 0, NULL, NULL, &kind_choice, FIELD(summary), .words = summaries,
+	 .value = "none", .help = "the same as --summary none"},
+	{"by", 0, "GROUPING", "S3SLOWER_BY", &kind_list, FIELD(by), .item = setting_grouping,
+	 .word = grouping_name,
+	 .wants = "operation, bucket, endpoint, region, peer, client, comm, pid, uid, method, "
+		  "status, error, via, user, exe, container or target",
+	 .help = "a line for each operation (that unless said otherwise), bucket, endpoint, "
+		 "region, peer, client, comm, pid, uid, method, status, error, via, user, exe, "
+		 "container, target; of several, for each combination"},
+	{"interval", 0, "SECONDS", "S3SLOWER_INTERVAL", &kind_number, FIELD(interval_s), .min = 1,
+	 .max = DAY_MS / 1e3, .wants = "seconds",
+	 .help = "also sum up every SECONDS what came since; SIGUSR1: all so far, now"},
+	{"prefix-levels", 0, "N", "S3SLOWER_PREFIX_LEVELS", &kind_count, FIELD(prefix_levels),
+	 .fallback = "3", .min = 1, .max = 32, .wants = "a whole number",
+	 .help = "how many directories of a key are its prefix"},
 
 	HEADING("How long:"),
 	{"count", 'n', "N", "S3SLOWER_COUNT", &kind_count, FIELD(count), .fallback = "0",
@@ -207,6 +227,34 @@ static int check_jobs(struct reader *reader)
 	return 0;
 }
 
+/* A grouping is there once, and what it shows is known. */
+static int check_groupings(struct reader *reader)
+{
+	const struct settings *settings = reader->settings;
+	const struct settings_list *by = &settings->by;
+
+	if (by->n > SETTINGS_BY_MAX)
+		return setting_complain(reader, "--by lists too much: give %d items at most.",
+					SETTINGS_BY_MAX);
+	for (size_t i = 0; i < by->n; i++) {
+		const struct grouping *grouping = grouping_find(by->item[i]);
+
+		for (size_t k = 0; k < i; k++)
+			if (by->item[k] == by->item[i])
+				return setting_complain(reader, "--by has %s twice.", by->item[i]);
+		if (!(grouping->extra & ~settings_extras(settings)))
+			continue;
+		if (grouping->extra == EXTRA_TARGET)
+			return setting_complain(reader, "--by target needs a file of targets: add "
+							"--targets FILE.");
+		return setting_complain(reader,
+					"--by %s needs that field to be asked for: add --fields "
+					"%s.",
+					by->item[i], by->item[i]);
+	}
+	return 0;
+}
+
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size)
 {
@@ -233,7 +281,7 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 	if (settings->only_targets && !settings->targets)
 		return setting_complain(&reader, "--only-targets needs a file of targets: add "
 						 "--targets FILE.");
-	return 0;
+	return check_groupings(&reader);
 }
 
 unsigned settings_extras(const struct settings *settings)

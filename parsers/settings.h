@@ -13,6 +13,7 @@
 
 #define SETTINGS_LIST_MAX 64
 #define SETTINGS_TEXT_SIZE 16384
+#define SETTINGS_BY_MAX 4
 
 struct settings_list {
 	const char *item[SETTINGS_LIST_MAX]; /* borrowed from argv, the environment or text[] */
@@ -55,7 +56,11 @@ struct settings {
 	bool jobs;	  /* a row a job (jobs.h), not a request */
 	double pending_s; /* requests that have had no answer for so long, 0: none */
 	const char *file; /* -o FILE, NULL: stdout */
-	bool no_summary;
+	/* how to sum them up */
+	const char *summary;	 /* a format's name */
+	struct settings_list by; /* by the names of grouping.h; none: operation */
+	double interval_s;	 /* 0: only at the end */
+	uint64_t prefix_levels;
 	/* how long */
 	uint64_t count;	   /* 0: no end */
 	double duration_s; /* 0: no end */

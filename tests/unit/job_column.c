@@ -221,7 +221,7 @@ static void keys_are_in_the_manual(void)
 	static char manual[65536];
 	size_t entries = 0;
 	FILE *file = fopen("man/s3slower-json.5", "r");
-	char *jobs;
+	char *jobs, *summaries;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	manual[fread(manual, 1, sizeof(manual) - 1, file)] = '\0';
@@ -229,6 +229,9 @@ static void keys_are_in_the_manual(void)
 	jobs = strstr(manual, "\n.Sh JOBS\n");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(jobs);
 	*jobs++ = '\0';
+	summaries = strstr(jobs, "\n.Sh SUMMARIES\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(summaries);
+	*summaries = '\0';
 	for (const char *p = jobs; (p = strstr(p, "\n.It Va ")); p++)
 		entries++;
 	make_job();
