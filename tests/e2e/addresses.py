@@ -266,7 +266,7 @@ def a_descriptor_used_again():
                 expect(client.stdout.readline() == "open\n", "the client did not start")
                 with Tracer(["-p", client.pid]) as tracer:
                     go(client)
-                    expect(client.wait(30) == 0, "the client failed")
+                    expect(client.wait(100) == 0, "the client failed")
                     rows = tracer.stop()
             missing = {f"k{i}" for i in range(101)} - {row["key"] for row in rows}
             expect(not missing, f"{scheme} {when}: no rows for {missing}: {tracer.stderr}")
@@ -330,7 +330,7 @@ def node_to_two_servers():
     script.write_text(NODE)
     with Tracer(["--comm", "node", *buckets(targets)]) as tracer:
         done = subprocess.run(["node", script, harness.certificates().ca, *map(str, flat(targets))],
-                              env=harness.clean_env(), capture_output=True, text=True, timeout=60)
+                              env=harness.clean_env(), capture_output=True, text=True, timeout=200)
         expect(done.returncode == 0, done.stderr)
         rows = tracer.stop()
     right_or_unknown(rows, targets, 2 * 92)

@@ -156,7 +156,7 @@ def who_cannot_be_seen():
             expect(got.get(pid) == what, f"{what}: {said['unseen']}")
         expect(all(len(u["reason"]) > 20 for u in said["unseen"]), said["unseen"])
         with Tracer(["-d", "0.3"]) as tracer:
-            tracer.process.wait(20)
+            tracer.process.wait(100)
         line = [x for x in tracer.stderr.splitlines() if x.startswith("probing ")]
         expect(len(line) == 1, f"not one line of coverage: {tracer.stderr!r}")
         for pid, (comm, kind) in want.items():
@@ -182,7 +182,7 @@ def self_test():
 def without_rights():
     """Exit status 1, one sentence last, and nothing that looks like a fault of ours."""
     argv = [*NOBODY, readable_by_all(), "doctor"]
-    done = subprocess.run(argv, capture_output=True, text=True, env=harness.clean_env(), timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, env=harness.clean_env(), timeout=200)
     expect(done.returncode == 1, f"exit status {done.returncode}: {done.stderr}")
     expect(done.stderr == "", f"stderr: {done.stderr!r}")
     last = done.stdout.splitlines()[-1]

@@ -92,10 +92,10 @@ def with_tracer(args, command, n, env=None, where=None):
     """Runs a command while a tracer of these arguments does: its output, and n rows."""
     with Tracer(args) as tracer:
         done = subprocess.run(command, env=harness.clean_env(**(env or {})), capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=200)
         expect(done.returncode == 0, f"{command[0]}: {done.returncode}: {done.stderr}")
         try:
-            tracer.wait(n, 10, where)
+            tracer.wait(n, where=where)
         except harness.Failure as failure:
             tracer.stop()
             fail(f"{failure}: {brief(tracer.matching(where))}; {tracer.stderr}")
@@ -278,7 +278,7 @@ context = io.TlsContextOptions()
 context.override_default_trust_store_from_path(None, ca)
 tls = io.ClientTlsContext(context).new_connection_options()
 tls.set_server_name("localhost")
-connection = http.HttpClientConnection.new("127.0.0.1", port, boot, None, tls).result(20)
+connection = http.HttpClientConnection.new("127.0.0.1", port, boot, None, tls).result(100)
 
 def request(method, key, body=None):
     headers = [("Host", "127.0.0.1"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
@@ -289,13 +289,13 @@ def request(method, key, body=None):
                          memory.BytesIO(body) if body else None),
         lambda **answer: print(answer["status_code"], flush=True), lambda **chunk: None)
     stream.activate()
-    stream.completion_future.result(20)
+    stream.completion_future.result(100)
 
 for i in range(n):
     request("GET", f"k{i}")
 request("PUT", "up", b"GET /like-a-request HTTP/1.1\\r\\n\\r\\n" + b"y" * 99968)
 request("GET", "none")
-connection.close().result(20)
+connection.close().result(100)
 """
 
 
@@ -354,11 +354,11 @@ def a_sandboxed_client_survives():
         seen = []
         for _ in range(5):
             with Tracer(["--bucket", bucket]) as tracer:
-                tracer.wait(N, 10)
+                tracer.wait(N)
                 tracer.stop()
             expect(client.poll() is None, f"it is dead: {client.returncode}")
             seen += tracer.rows
-        out = client.communicate(timeout=60)[0]
+        out = client.communicate(timeout=200)[0]
     finally:
         client.kill()
         client.wait()
