@@ -266,8 +266,11 @@ def static_program():
             if order == "program first":
                 tracer = stack.enter_context(Tracer(["--bucket", bucket]))
             # Others read their certificates first.
-            process.stdin.write("\n".join(["sleep 200", *gets(bucket, key=key)]))
+            attached = harness.scratch() / f"attached-{key}"
+            process.stdin.write("\n".join([f"await {attached}", *gets(bucket, key=key)]))
             process.stdin.close()
+            await_attached(tracer, binary)
+            attached.touch()
             tracer.wait(N, where=of(bucket))
             rows = tracer.matching(of(bucket))
         harness.check_rows(rows, n=N, via="openssl", status=200, state="complete")

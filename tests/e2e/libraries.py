@@ -13,6 +13,8 @@ from harness import Tracer, brief, expect, fail, json_rows, run_tracer, test
 
 N = 23
 PUT = 100_000
+WAIT_MS = 50
+SLOW = [{"read": "body"}, {"sleep_ms": WAIT_MS}, {"answer": 200}]
 EXTENSION = "/usr/lib/python3/dist-packages/_awscrt*.so"  # carries s2n
 
 
@@ -104,11 +106,17 @@ def with_tracer(args, command, n, env=None, where=None):
     return done.stdout, tracer.matching(where)
 
 
+def waited(row):
+    """The server lets a client wait that has sent all of the PUT's body."""
+    if row["key"] == "up":
+        expect(row["ttfb_ms"] >= WAIT_MS, f"the client waited longer: {row}")
+
+
 def every_request(library, way, env=None, put="PUT"):
     """23 GETs, a PUT of 100 KB and a 404 over one connection, called in this way."""
     get = [{"answer": 200, "body": "x" * 4096}]
     bucket = program.bucket_for({"k*": get, "none": [{"answer": 404, "body": "n" * 77}],
-                                 "up": [{"read": "body"}, {"answer": 200}]})
+                                 "up": SLOW})
     words = []
     for i in range(N):
         words += [way, "GET", f"/{bucket}/k{i}", "0"]
@@ -120,6 +128,7 @@ def every_request(library, way, env=None, put="PUT"):
     for row in rows:
         name = row["key"]
         size = {"up": (PUT, 0), "none": (0, 77)}.get(name, (0, 4096))
+        waited(row)
         expect((row["request_size"], row["response_size"]) == size,
                f"{name}: sizes {row['request_size']}, {row['response_size']}")
         expect(row["status_code"] == (404 if name == "none" else 200), brief([row]))
@@ -303,7 +312,7 @@ def real_client(via, command, env=None):
     """The same requests by a real client: 23 GETs, a PUT of 100 KB and a 404."""
     bucket = program.bucket_for({"k*": [{"answer": 200, "body": "x" * 4096}],
                                  "none": [{"answer": 404, "body": "n" * 77}],
-                                 "up": [{"read": "body"}, {"answer": 200}]})
+                                 "up": SLOW})
     port, ca = str(program.server().ports["https"]), harness.certificates().ca
     out, rows = with_tracer(["--bucket", bucket], command + [port, ca, bucket, str(N)], N + 2, env,
                             program.of(bucket))
@@ -311,6 +320,7 @@ def real_client(via, command, env=None):
     harness.check_rows(rows, n=N + 2, via=via, state="complete")
     put = [r for r in rows if r["key"] == "up"]
     expect(len(put) == 1 and put[0]["operation"] == "PutObject", brief(put))
+    waited(put[0])
     expect(put[0]["request_size"] == PUT, f"request_size {put[0]['request_size']}")
     for row in rows:
         if row["key"] != "up":
@@ -347,8 +357,8 @@ def a_sandboxed_client_survives():
     bucket = program.bucket_for({"s*": [{"answer": 200}]})
     client = subprocess.Popen(
         [str(harness.LAB_BIN / "sandboxed"), str(program.server().ports["https"]),
-         harness.certificates().ca, "12", f"/{bucket}/s"],
-        stdout=subprocess.PIPE, text=True, env=harness.clean_env())
+         harness.certificates().ca, f"/{bucket}/s"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=harness.clean_env())
     try:
         expect(client.stdout.readline() == "locked in\n", "it does not begin")
         seen = []
