@@ -38,8 +38,8 @@
 #include "probes/selftest.h"
 #include "probes/tracer.h"
 
-#define TICK_MS 50	      /* how often the buffers are drained when nobody wakes us */
-#define PRIORITY (-10)	      /* our nice value while tracing */
+#define TICK_MS 50     /* how often the buffers are drained when nobody wakes us */
+#define PRIORITY (-10) /* our nice value while tracing */
 #define CLOCK_TRIES 10
 #define EXECS_MAX 512	      /* new programs looked up in one turn */
 #define LOOK_NS 1000000000ULL /* how often what is under way is looked at, if anybody asks */

@@ -15,7 +15,7 @@ import time
 
 import harness
 import program
-from harness import Tracer, brief, expect, fail, json_rows, run_tracer, test
+from harness import Tracer, brief, expect, fail, run_tracer, test
 from program import bucket_for, client_argv, curl, gets, keys, of, one_sentence
 
 N = 23

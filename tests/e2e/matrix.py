@@ -12,7 +12,6 @@ import collections
 import functools
 
 import clients
-import harness
 import witness
 from harness import PYTHON, ROOT, check_rows, expect, fail, test
 
