@@ -297,7 +297,7 @@ else:
     s.detach()
     s = t
     get("dup")
-    __import__("time").sleep(0.3)
+    __import__("time").sleep(1)
 """
     port, bucket = two_servers("http")[0]
     path = harness.scratch() / "inherited.json"
