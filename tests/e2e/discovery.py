@@ -437,7 +437,7 @@ def detached_when_nobody_uses_it():
         for again in range(2):
             with dlclient() as process:
                 ask(process, library, bucket, f"a{again}", N)
-                expect(is_attached(tracer, library), "the library is not attached to")
+                await_attached(tracer, library)
                 time.sleep(3)
                 expect(is_attached(tracer, library), "it is let go although it is used")
                 ask(process, library, bucket, f"b{again}", 1)
