@@ -666,7 +666,7 @@ def burst_beyond_the_buffers():
     """The tracer is stopped while the burst runs: shown + lost = sent, and no wrong pair."""
     n = 20011
     beyond = bucket_for(name="beyond")
-    bucket = bucket_for([[{"sleep_ms": 30}, {"answer": 200}]])  # slow enough to be kept
+    bucket = bucket_for()
     # others on this machine are not counted
     with Tracer(["--perf-pages", 16, "--bucket", beyond, "--bucket", bucket]) as tracer:
         with flood("burst", beyond, n) as burst:
@@ -678,8 +678,9 @@ def burst_beyond_the_buffers():
                 os.kill(tracer.pid, signal.SIGCONT)
         expect(answer == {"sent": n, "answered": n}, f"flood: {answer}")
         n += awake(tracer, bucket)
-        client(gets(bucket))
-        after = tracer.wait(N, where=lambda r: of(bucket)(r) and r["key"] != "awake")
+        for i in range(N):  # one by one: few fit into the buffers, and the tracer may be late
+            client(gets(bucket, 1, f"after{i}-"))
+            after = tracer.wait(i + 1, where=lambda r: "after" in (r["key"] or ""))
         tracer.stop()
         rows = tracer.matching(of(beyond))
         known = len(rows) + len(tracer.matching(lambda r: r["key"] == "awake"))
@@ -690,6 +691,7 @@ def burst_beyond_the_buffers():
     expect(not bad, f"answers of other requests: {brief(bad)}")
     count = counters(tracer.stderr)
     expect(count["lost"] > 0, "nothing was lost: nothing proven")
-    expect(after[-1]["lost"] == count["lost"], f"lost is {after[-1]['lost']} in the rows, {count}")
+    # At the end a record may be found in the kernel of which every event was lost.
+    expect(after[-1]["lost"] >= count["lost"], f"lost is {after[-1]['lost']} in the rows, {count}")
     expect(known + count["lost"] == n,
            f"{known} shown + {count['lost']} lost is not {n} sent ({count})")
