@@ -227,7 +227,7 @@ def chosen_by_name_and_by_pid():
     new_bucket(name)
     argv = command("curl", log, "--endpoint", server().url("http"), "--bucket", name,
                    "--iterations", 1)
-    for options in (["--comm", "curl"], ["-p", "curl"]):
+    for options in (["--bucket", name, "--comm", "curl"], ["--bucket", name, "-p", "curl"]):
         log.unlink(missing_ok=True)
         with harness.Tracer(options) as tracer:
             subprocess.run(command("boto3", "/dev/null", "--endpoint", server().url("http"),
