@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/kept.h"
 #include "parsers/sdk.h"
 
 #define MS INT64_C(1000000)
@@ -349,6 +350,35 @@ static void first_errors_are_bounded(void)
 	calls_free(calls);
 }
 
+/* What is shown later must not be of the request that came meanwhile. */
+static void a_kept_row_has_its_own_texts(void)
+{
+	const char **const own[] = {
+		&row.comm,	     &row.method,	  &row.operation,  &row.bucket, &row.key,
+		&row.endpoint,	     &row.region,	  &row.path,	   &row.client_type,
+		&row.client_version, &row.error_code, &row.request_id, &row.host_id,
+		&row.invocation_id,
+	};
+	struct request *kept;
+
+	row = (struct request){.text_used = 0};
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		*own[i] = row.text + row.text_used;
+		row.text_used += 2;
+		row.text[row.text_used - 2] = (char)('a' + i);
+	}
+	kept = kept_row(&row);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(kept);
+	memset(row.text, 'X', row.text_used);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		size_t at = (size_t)((const char *)own[i] - (const char *)&row);
+		const char *text = *(const char **)(void *)((char *)kept + at);
+
+		CU_ASSERT_EQUAL(text[0], (char)('a' + i));
+	}
+	free(kept);
+}
+
 CU_TestInfo calls_tests[] = {
 	{"the header is read", the_header_is_read},
 	{"attempts of an id are joined", attempts_of_an_id_are_joined},
@@ -360,5 +390,6 @@ CU_TestInfo calls_tests[] = {
 	{"calls go with their process", calls_go_with_their_process},
 	{"calls make room", calls_make_room},
 	{"first errors are bounded", first_errors_are_bounded},
+	{"a kept row has its own texts", a_kept_row_has_its_own_texts},
 	CU_TEST_INFO_NULL,
 };
