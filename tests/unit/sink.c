@@ -476,7 +476,7 @@ static void test_json_text(void)
 		"\"ttfb_ms\":12.000001,\"phases\":{\"send_ms\":10.000000,\"expect_ms\":0.000000,"
 		"\"wait_ms\":2.000001,\"recv_ms\":0.345670,\"stall_ms\":0.000007},"
 		"\"request_size\":5000000000,\"response_size\":0,\"status_code\":200,"
-		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
+		"\"is_error\":false,\"error_code\":null,\"error_message\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
 		"1=\","
 		"\"attempt\":2,\"max_attempts\":3,\"invocation_id\":\"aa-11\","
 		"\"backoff_ms\":250.000001,"
@@ -498,7 +498,7 @@ static void test_json_text(void)
 		"\"latency_ms\":5000.000000,\"ttfb_ms\":null,\"phases\":{\"send_ms\":0.000001,"
 		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
 		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
-		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
+		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"error_message\":null,\"request_id\":null,"
 		"\"host_id\":null,\"attempt\":null,\"max_attempts\":null,"
 		"\"invocation_id\":null,\"backoff_ms\":null,\"state\":\"no_response\",\"client_"
 		"type\":null,\"client_version\":null,\"via\":\"http\","
@@ -593,6 +593,7 @@ static void test_json_values(void)
 		{"region", offsetof(struct request, region)},
 		{"path", offsetof(struct request, path)},
 		{"error_code", offsetof(struct request, error_code)},
+		{"error_message", offsetof(struct request, error_message)},
 		{"request_id", offsetof(struct request, request_id)},
 		{"host_id", offsetof(struct request, host_id)},
 		{"invocation_id", offsetof(struct request, invocation_id)},
@@ -682,7 +683,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 45);
+		CU_ASSERT_EQUAL(json_object_size(object), 46);
 		json_decref(object);
 		free(text);
 	}

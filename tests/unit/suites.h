@@ -3,6 +3,7 @@
 SUITE(http1)
 SUITE(s3)
 SUITE(text)
+SUITE(message)
 SUITE(useragent)
 SUITE(process)
 SUITE(targets)
