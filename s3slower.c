@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "output/bundle.h"
 #include "output/diagnosis.h"
 #include "output/sink.h"
 #include "output/summary.h"
@@ -778,7 +779,10 @@ static int open_output(struct run *run, char *message, size_t size)
 	run->output.wide = s->wide;
 	run->output.extras = settings_extras(s);
 	run->output.lost = &run->counters.lost;
-	err = sink_open(&run->output, sink_find(s->output), file);
+	run->output.slowest = s->support_bundle;
+	err = sink_open(
+		&run->output,
+		s->support_bundle ? bundle_sink(sink_find(s->output)) : sink_find(s->output), file);
 	if (err)
 		snprintf(message, size, "cannot write the output: %s", strerror(-err));
 	return err;
@@ -831,7 +835,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 		diagnosis_coverage(&diagnosis, covered == -ETIME, stderr);
 	status = loop(run, signals, command);
 	note_lost(run);
-	written(run, sink_flush(&run->output));
+	written(run, sink_finish(&run->output));
 	sink_close(&run->output);
 	count_kernel_side(run);
 	summary_print(run->settings.no_summary ? NULL : run->summary, &run->counters, stderr);

@@ -213,7 +213,14 @@ const char *column_port(const void *field, struct cell *cell)
 	return port ? number(port, cell) : NULL;
 }
 
-static const char *peer(const void *field, struct cell *cell)
+const char *column_local(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return address_endpoint(ends->local, ends->local_port, cell->buf);
+}
+
+const char *column_peer(const void *field, struct cell *cell)
 {
 	const struct endpoints *ends = field;
 
@@ -320,7 +327,7 @@ static const struct column columns[] = {
 	{NULL, "local_port", 0, false, column_port, AT(ends.local_port), 0},
 	{NULL, "peer_address", 0, false, column_peer_address, AT(ends), 0},
 	{NULL, "peer_port", 0, false, column_port, AT(ends.peer_port), 0},
-	{"PEER", NULL, -21, true, peer, AT(ends), 0},
+	{"PEER", NULL, -21, true, column_peer, AT(ends), 0},
 	{NULL, "connection_id", 0, false, column_size, AT(connection_id), 0},
 	{NULL, "request_number", 0, false, column_int, AT(number), 0},
 	{NULL, "reused", 0, false, column_maybe, AT(reused), 0},

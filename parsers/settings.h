@@ -50,9 +50,10 @@ struct settings {
 	const char *targets;	     /* --targets FILE, NULL: none */
 	bool only_targets;
 	bool wide;
-	bool calls;	  /* a row a call, not an attempt */
-	double pending_s; /* requests that have had no answer for so long, 0: none */
-	const char *file; /* -o FILE, NULL: stdout */
+	bool calls;		 /* a row a call, not an attempt */
+	double pending_s;	 /* requests that have had no answer for so long, 0: none */
+	uint64_t support_bundle; /* so many of the slowest, 0: rows as they come */
+	const char *file;	 /* -o FILE, NULL: stdout */
 	bool no_summary;
 	/* how long */
 	uint64_t count;	   /* 0: no end */

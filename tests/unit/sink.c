@@ -444,7 +444,7 @@ static void test_csv(void)
 	printed("csv", false, 1);
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,,,5000.000000,,"
-			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,,,,,"
+			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,true,,,,,,,,,"
 			       "no_response,,,http,,,,,,,,,,,,false,false");
 	free(text);
 }
