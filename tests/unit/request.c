@@ -5,7 +5,9 @@
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "parsers/kept.h"
 #include "tests/host/host.c"
 #include "tests/host/rows.h"
 
@@ -388,6 +390,41 @@ static void a_row_says_who_and_what(void)
 	CU_ASSERT_STRING_EQUAL(row->request_id, "RID");
 	CU_ASSERT_STRING_EQUAL(row->host_id, "HID");
 	CU_ASSERT(!row->truncated);
+}
+
+/* A copy that outlives its row points nowhere into it, and says the same. */
+static void kept_rows_have_their_own_texts(void)
+{
+	static const char *const step[] = {
+		">PUT /bucket/key HTTP/1.1\r\n" HOST "User-Agent: Boto3/1.26.27\r\n"
+		"amz-sdk-invocation-id: 00-11\r\nContent-Length: 0\r\n\r\n",
+		"<HTTP/1.1 503 Slow Down\r\nContent-Length: 70\r\nx-amz-request-id: RID\r\n"
+		"x-amz-id-2: HID\r\n\r\n<Error><Code>SlowDown</Code><Message>Not so "
+		"fast.</Message></Error>     "};
+	const size_t words = offsetof(struct request, text) / sizeof(uintptr_t);
+	const struct request *row = &rows.row[0];
+	size_t own = 0;
+
+	begin();
+	play(step, N_OF(step), 10000);
+	rows_finish();
+	CU_ASSERT_EQUAL_FATAL(rows.n, 1);
+	struct request *copy = kept_row(row);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
+	for (size_t i = 0; i < words; i++) {
+		const char *before, *after;
+
+		memcpy(&before, (const char *)row + i * sizeof(before), sizeof(before));
+		memcpy(&after, (const char *)copy + i * sizeof(after), sizeof(after));
+		CU_ASSERT(after < row->text || after >= row->text + sizeof(row->text));
+		if (before < row->text || before >= row->text + row->text_used)
+			continue;
+		own++;
+		CU_ASSERT(after >= copy->text && after < copy->text + copy->text_used);
+		CU_ASSERT_STRING_EQUAL(after, before);
+	}
+	CU_ASSERT(own >= 11); /* all the texts that a request can have */
+	free(copy);
 }
 
 static void secrets_are_masked(void)
@@ -884,6 +921,7 @@ static void rows_are_bounded(void)
 CU_TestInfo request_tests[] = {
 	{"rows say what happened", rows_say_what_happened},
 	{"a row says who and what", a_row_says_who_and_what},
+	{"kept rows have their own texts", kept_rows_have_their_own_texts},
 	{"secrets are masked", secrets_are_masked},
 	{"late errors are read", late_errors_are_read},
 	{"errors beyond what is kept", errors_beyond_what_is_kept},
