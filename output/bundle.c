@@ -188,17 +188,17 @@ static void print_head(struct output *output, const struct bundle *bundle)
 		shown += bundle->slow[i].row->is_error;
 	fprintf(output->file, "S3 requests for the provider's support, seen from the client by "
 			      "s3slower " VERSION "\n");
-	fprintf(output->file, "%" PRIu64 " requests, %" PRIu64 " failed", bundle->seen,
+	fprintf(output->file, "requests: %" PRIu64 ", failed: %" PRIu64, bundle->seen,
 		bundle->failures);
 	if (bundle->seen) {
 		fprintf(output->file, "; the first began at %s",
 			column_timestamp(&bundle->first_ns, cell));
 		fprintf(output->file, ", the last at %s", column_timestamp(&bundle->last_ns, cell));
 	}
-	fprintf(output->file, "\nbelow: the %zu slowest, then %zu others that failed",
+	fprintf(output->file, "\nbelow: %zu slowest, %zu more that failed",
 		bundle->n_slow, others);
 	if (bundle->failures > shown)
-		fprintf(output->file, "; %" PRIu64 " earlier ones that failed were not kept",
+		fprintf(output->file, "; not kept: %" PRIu64 " earlier ones",
 			bundle->failures - shown);
 	fprintf(output->file, "\n\"-\" is unknown, or not there\n");
 }

@@ -7,6 +7,7 @@ A test is a function under @test. It passes by returning; it fails by raising,
 best with fail("what a user would notice"). Tests run one after the other, in
 the main thread, as root."""
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -62,6 +63,52 @@ def clean_env(**more):
     return env
 
 
+# --- all that tracers say ------------------------------------------------
+
+_serial = itertools.count()
+
+
+def outputs():
+    """Where everything is kept that any tracer of this run wrote, wherever it went: what no
+    output may contain is looked for there (confidential.py)."""
+    where = scratch() / "outputs"
+    where.mkdir(exist_ok=True)
+    return where
+
+
+def output_file(name):
+    """A new file there."""
+    return open(outputs() / f"{next(_serial)}.{name}", "wb")
+
+
+def seen():
+    """Where servers write down what clients sent in confidence: JSON lines."""
+    return scratch() / "seen.jsonl"
+
+
+def keep_text(name, text):
+    with output_file(name) as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+
+
+def keep_file(argv, stdout=None):
+    """What went to the file of -o, or to a file that is standard output."""
+    options = argv[:argv.index("--")] if "--" in argv else argv
+    paths = [path for flag, path in zip(options, options[1:]) if flag in ("-o", "--output-file")]
+    for path in map(pathlib.Path, [*paths, *([stdout] if stdout else [])]):
+        if path.is_file() and not path.is_symlink():
+            with output_file("file") as copy, path.open("rb") as file:
+                shutil.copyfileobj(file, copy)
+
+
+def path_of(stdout):
+    """The file behind a descriptor that is not a pipe of ours."""
+    if stdout is subprocess.PIPE:
+        return None
+    fd = stdout if isinstance(stdout, int) else stdout.fileno()
+    return os.readlink(f"/proc/self/fd/{fd}") if fd >= 0 else None
+
+
 # --- the tracer ----------------------------------------------------------
 
 class Row(dict):
@@ -88,6 +135,7 @@ class Tracer:
         self._err = []
         self._change = threading.Condition()
         self._ready = False
+        self._stdout_path = path_of(stdout)
         env_all = clean_env(**(env or {}))
         try:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=stdout,
@@ -108,19 +156,21 @@ class Tracer:
                  f"stderr: {self.stderr.strip() or '(empty)'}")
 
     def _read_stdout(self):
-        for line in self.process.stdout:
-            now = time.monotonic()
-            try:
-                row = Row(json.loads(line))
-                row.seen = now
-            except ValueError:
-                row = None
-            with self._change:
-                if row is None:
-                    self.bad_lines.append(line)
-                else:
-                    self.rows.append(row)
-                self._change.notify_all()
+        with output_file("stdout") as kept:
+            for line in self.process.stdout:
+                now = time.monotonic()
+                kept.write(line)
+                try:
+                    row = Row(json.loads(line))
+                    row.seen = now
+                except ValueError:
+                    row = None
+                with self._change:
+                    if row is None:
+                        self.bad_lines.append(line)
+                    else:
+                        self.rows.append(row)
+                    self._change.notify_all()
 
     def _read_stderr(self):
         for line in self.process.stderr:
@@ -191,6 +241,9 @@ class Tracer:
     def _finish(self):
         for thread in self._threads:
             thread.join(5)
+        if self.status is None:
+            keep_text("stderr", self.stderr)
+            keep_file(self.argv, self._stdout_path)
         self.status = self.process.returncode
 
     def rss_kb(self):
@@ -227,6 +280,9 @@ def run_tracer(args, stdin=None, timeout=60, prefix=(), env=None, **popen):
              f"{(error.stderr or b'').decode(errors='replace').strip()}")
     except OSError as error:
         fail(f"cannot start {argv}: {error}")
+    for name, said in (("stdout", done.stdout), ("stderr", done.stderr)):
+        keep_text(name, said or b"")
+    keep_file(argv, path_of(popen["stdout"]))
     text = [(t or b"").decode(errors="replace") for t in (done.stdout, done.stderr)]
     return Result(done.returncode, *text)
 
