@@ -195,8 +195,7 @@ static void print_head(struct output *output, const struct bundle *bundle)
 			column_timestamp(&bundle->first_ns, cell));
 		fprintf(output->file, ", the last at %s", column_timestamp(&bundle->last_ns, cell));
 	}
-	fprintf(output->file, "\nbelow: %zu slowest, %zu more that failed",
-		bundle->n_slow, others);
+	fprintf(output->file, "\nbelow: %zu slowest, %zu more that failed", bundle->n_slow, others);
 	if (bundle->failures > shown)
 		fprintf(output->file, "; not kept: %" PRIu64 " earlier ones",
 			bundle->failures - shown);
