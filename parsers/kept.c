@@ -12,6 +12,7 @@ static const size_t own[] = {
 	AT(key),	   AT(endpoint),   AT(path),	       AT(client_type),
 	AT(error_code),	   AT(request_id), AT(host_id),	       AT(via),
 	AT(invocation_id), AT(region),	   AT(client_version), AT(upload_id),
+	AT(error_message),
 };
 
 /* Texts of others. */
