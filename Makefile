@@ -66,7 +66,7 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 # --- tests ---------------------------------------------------------------
 
 $(B)/unit: $(UNITOBJ)
-	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lcunit
+	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lnghttp2 -lcunit
 
 unit: $(B)/unit $(B)/points/run
 	$(B)/unit
@@ -94,7 +94,7 @@ FUZZ_SECONDS = 30
 $(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h probes/elf.c probes/symtab.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS_) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -lcapstone -ljansson -lyaml
+		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -lcapstone -ljansson -lyaml -lnghttp2
 
 fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do mkdir -p $(B)/corpus/$$t; \

@@ -401,6 +401,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	note_lost(run);
 	show_close(run->show);
 	run->counters.evicted = follow_evicted(run->follow);
+	run->counters.opaque = follow_opaque(run->follow);
 	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
 				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
 	show_summary(run->show);

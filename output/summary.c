@@ -130,6 +130,7 @@ static const struct {
 	{"evicted", offsetof(struct counters, evicted)},
 	{"truncated", offsetof(struct counters, truncated)},
 	{"not followed", offsetof(struct counters, unfollowed)},
+	{"opaque", offsetof(struct counters, opaque)},
 	{"calls evicted", offsetof(struct counters, calls_evicted)},
 	{"output errors", offsetof(struct counters, output_errors)},
 };

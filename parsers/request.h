@@ -38,6 +38,8 @@ struct request {
 	/* Of the connection's first request, before it; -1 of the others, or unknown. */
 	int64_t connect_ns, tls_ns;
 	const char *comm;
+	const char *http_version; /* "1.0", "1.1", "2"; NULL unknown */
+	int64_t stream_id;	  /* of HTTP/2; -1: another */
 	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;
 	const char *method;

@@ -36,6 +36,12 @@ int linked_gather(void *vector)
 	return 0;
 }
 
+int linked_frames(void *framed)
+{
+	take_frames(framed);
+	return 0;
+}
+
 /* A TLS call under way. "send" and "receive" can nest in one another (Node.js). */
 struct tls_call {
 	u64 conn; /* 0: none */

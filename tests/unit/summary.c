@@ -98,18 +98,19 @@ static void test_counters(void)
 				.evicted = 6,
 				.truncated = 7,
 				.unfollowed = 8,
+				.opaque = 11,
 				.calls_evicted = 10,
 				.output_errors = 9};
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(summary);
 	CU_ASSERT_STRING_EQUAL(printed(summary, &zero),
 			       "0 shown, 0 filtered out, 0 not S3, 0 lost, 0 evicted, 0 truncated, "
-			       "0 not followed, 0 calls evicted, 0 output errors\n");
+			       "0 not followed, 0 opaque, 0 calls evicted, 0 output errors\n");
 	free(text);
 	CU_ASSERT_STRING_EQUAL(
 		printed(summary, &some),
 		"23 shown, 1 filtered out, 4 not S3, 5 lost, 6 evicted, 7 truncated, "
-		"8 not followed, 10 calls evicted, 9 output errors\n");
+		"8 not followed, 11 opaque, 10 calls evicted, 9 output errors\n");
 	free(text);
 	summary_free(summary);
 }
