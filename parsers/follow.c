@@ -15,8 +15,8 @@
 #define INFLIGHT_MAX 4096    /* exchanges whose end we wait for */
 #define STREAMS_MAX 2048     /* the same of HTTP/2, */
 #define CONNECTIONS_MAX 1024 /* and connections that speak it */
-#define DYING_MAX 256	  /* processes whose exit we wait for */
-#define PIPELINED_MAX 8	  /* rows of one exchange */
+#define DYING_MAX 256	     /* processes whose exit we wait for */
+#define PIPELINED_MAX 8	     /* rows of one exchange */
 
 struct dying {
 	uint32_t tgid;

@@ -8,7 +8,7 @@
 /* What an encoder may be allowed to keep: browsers ask for this much, others for less. */
 #define TABLE_MAX 65536u
 
-#define UNIT_MAX 8u    /* the fixed part of a frame that has one */
+#define UNIT_MAX 8u	/* the fixed part of a frame that has one */
 #define SETTING_SIZE 6u /* RFC 9113, 6.5.1 */
 
 static const struct slice preface = SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
@@ -57,9 +57,9 @@ struct lane {
 	uint8_t type, flags;
 	uint32_t seen, pad; /* of the payload: passed so far; and what ends it */
 	nghttp2_hd_inflater *inflater;
-	size_t table, table_wanted; /* what the other side lets this one keep */
-	struct slice block;	    /* not decoded yet */
-	uint32_t block_stream;	    /* 0: no block is under way */
+	size_t table, table_wanted;		   /* what the other side lets this one keep */
+	struct slice block;			   /* not decoded yet */
+	uint32_t block_stream;			   /* 0: no block is under way */
 	bool block_last, block_pushed, block_said; /* its HTTP2_HEAD was given, or never is */
 };
 
@@ -221,10 +221,8 @@ static bool begin_frame(struct lane *l)
 static int say(const struct lane *l, struct http2_token *token, enum http2_kind kind,
 	       uint32_t stream)
 {
-	*token = (struct http2_token){.kind = kind,
-				      .stream = stream,
-				      .entered = l->begun_entered,
-				      .time = l->begun_time};
+	*token = (struct http2_token){
+		.kind = kind, .stream = stream, .entered = l->begun_entered, .time = l->begun_time};
 	return 1;
 }
 

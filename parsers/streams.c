@@ -7,7 +7,7 @@
 #include "http2.h"
 
 /* Of the connection's record: what goes for each of its streams, too. */
-#define KEPT_FLAGS (EXCHANGE_SOCKET_PROVEN | EXCHANGE_FD_MISMATCH | EXCHANGE_NUMBERED)
+#define KEPT_FLAGS (EXCHANGE_SOCKET_PROVEN | EXCHANGE_FD_MISMATCH)
 
 struct connection;
 
@@ -99,7 +99,7 @@ static void take_record(struct stream *stream)
 	e->id = record->id;
 	e->uid = record->uid;
 	e->fd = record->fd;
-	e->connection = record->connection;
+	e->connection = record->connection ? record->connection : record->id;
 	e->socket = record->socket;
 	e->ends = record->ends;
 	e->flags |= record->flags & KEPT_FLAGS;
@@ -151,7 +151,7 @@ static struct stream *stream_new(struct streams *s, struct connection *c, uint32
 	s->n_open++;
 	c->n_open++;
 	stream->e.kind = EVENT_EXCHANGE;
-	stream->e.flags = EXCHANGE_FRAMES;
+	stream->e.flags = EXCHANGE_FRAMES | EXCHANGE_NUMBERED;
 	stream->e.stream = id;
 	return stream;
 }
@@ -366,9 +366,8 @@ static void take_order(struct stream *stream)
 	struct connection *c = stream->connection;
 	struct exchange *e = &stream->e;
 
-	if (c->record->number)
-		e->number = c->record->number + c->n_asked;
-	c->n_asked++;
+	/* The preface is the connection's beginning, unless it was used for HTTP/1 before. */
+	e->number = (c->record->number ? c->record->number : 1) + c->n_asked++;
 	if (c->n_open == 1 && c->t_last && c->t_last < e->t_start)
 		e->t_before = c->t_last;
 }
@@ -403,8 +402,8 @@ static void end_request_head(const struct moved *m, struct stream *stream,
 	take_order(stream);
 }
 
-static void end_answer_head(const struct moved *m, struct stream *stream,
-			    const struct block *block, bool last)
+static void end_answer_head(const struct moved *m, struct stream *stream, const struct block *block,
+			    bool last)
 {
 	struct exchange *e = &stream->e;
 	int status = fields_status(block->fields);
@@ -530,8 +529,9 @@ static void take_token(const struct moved *m, const struct http2_token *token)
 static void take_call(struct streams *s, struct connection *c, const struct event *event)
 {
 	const struct event_frames *f = &event->frames;
-	struct http2_call call = {f->direction, event->time, f->entered, f->at, f->n,
-				  {(const char *)event->told, f->told_len}};
+	struct http2_call call = {f->direction, event->time,
+				  f->entered,	f->at,
+				  f->n,		{(const char *)event->told, f->told_len}};
 	struct moved m = {s, c, event};
 	struct http2_token token;
 	int more = http2_call(c->http2, &call);

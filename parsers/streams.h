@@ -27,7 +27,8 @@ struct streamed {
 struct streams *streams_new(size_t max_connections, size_t max_streams);
 void streams_free(struct streams *streams);
 
-/* What a call moved: an EVENT_FRAMES. Then, and after streams_end(), streams_next() is to be asked until it has no more. */
+/* What a call moved: an EVENT_FRAMES. Then, and after streams_end(), streams_next() is to be asked
+ * until it has no more. */
 void streams_take(struct streams *streams, const struct event *event);
 
 /* The connection of that record is gone. NULL: tracing stops, while nobody knows what

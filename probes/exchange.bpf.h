@@ -666,7 +666,7 @@ static __always_inline void take_descriptor(struct exchange *e, s32 fd)
  * told: user space makes requests of it. */
 
 #define FRAME_HEADERS 1
-#define FRAMES_TOLD 16384 /* bytes of a call that are told at most ... */
+#define FRAMES_TOLD 16384  /* bytes of a call that are told at most ... */
 #define FRAMES_PIECE 15360 /* ... and in one piece: a per-CPU value may have 32 KiB in all */
 #define FRAMES_MAX 24	   /* frames of a call that are looked at */
 
@@ -853,8 +853,8 @@ static __always_inline void take_send(const struct moved *m)
 	u32 before;
 
 	now = bpf_ktime_get_ns();
-	if (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED |
-			       EXCHANGE_FRAMES))) {
+	if (!e ||
+	    (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED | EXCHANGE_FRAMES))) {
 		word = first_bytes(b);
 		if (begins_request(word, b->n) && (!e || is_free(e)))
 			e = exchange_begin(m->ctx, key, word, now, entered);

@@ -18,8 +18,7 @@
 /* Their names, in this order. */
 #define LINKED_NAMES                                                                               \
 	{                                                                                          \
-		"linked_send", "linked_receive", "linked_close", "linked_gather",                  \
-			"linked_frames"                                                    \
+		"linked_send", "linked_receive", "linked_close", "linked_gather", "linked_frames"  \
 	}
 
 #endif
