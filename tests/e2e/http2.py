@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2: each stream is a row, as the client and nginx know it; what cannot be known is counted."""
 import collections
+import datetime
 import http.server
 import json
-import pathlib
 import signal
 import subprocess
 import threading
@@ -35,7 +35,7 @@ http {{
     client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/fastcgi;
     uwsgi_temp_path {dir}/uwsgi; scgi_temp_path {dir}/scgi;
     client_max_body_size 100m;
-    keepalive_requests $requests;
+    keepalive_requests 1000;
     add_header x-amz-request-id $request_id always;
     add_header x-amz-id-2 host-$request_id always;
     root {dir}/www;
@@ -56,7 +56,7 @@ http {{
         ssl_certificate_key {key};
     }}
 }}
-""".replace("keepalive_requests $requests;", "keepalive_requests 1000;")
+"""
 
 
 class Slow(http.server.BaseHTTPRequestHandler):
@@ -134,14 +134,18 @@ def stop_server():
 
 TELL = ('{"url":"%{url_effective}","version":"%{http_version}","status":%{http_code},'
         '"received":%{size_download},"sent":%{size_upload},"s":%{time_total}}\n')
-HOW = {"https": "--http2", "http": "--http2-prior-knowledge"}
-# curl 7.88 breaks its own connection when it has to share one that it knew to speak HTTP/2.
-AT_ONCE = {"https": ("--parallel",), "http": ()}
 
 
 def curl(scheme, *args):
-    return ["curl", "-sS", HOW[scheme], "--cacert", harness.certificates().ca, *SIGNED, "-w", TELL,
-            *args]
+    how = {"https": "--http2", "http": "--http2-prior-knowledge"}[scheme]
+    return ["curl", "-sS", how, "--cacert", harness.certificates().ca, *SIGNED, "-w", TELL, *args]
+
+
+def nghttp(scheme, *keys, flags=()):
+    """All at once over one connection. curl 7.88 cannot use one twice that it knew beforehand to
+    speak HTTP/2."""
+    return ["nghttp", "-n", "".join(SIGNED), *flags,
+            *(server().url(scheme, key) for key in keys)]
 
 
 def asked(scheme, *keys):
@@ -168,7 +172,6 @@ def traced(command, *flags, n=None, **checks):
 
 
 def time_of(row):
-    import datetime
     return datetime.datetime.fromisoformat(row["timestamp"].replace("Z", "+00:00")).timestamp()
 
 
@@ -207,36 +210,72 @@ def one_connection(rows):
                for row in rows if row is not first), "paid more than once")
 
 
+def are_the_eight(rows, scheme):
+    expect(sorted(row["key"] for row in rows) == [f"k{i}" for i in range(1, 9)], brief(rows))
+    served = server().log()
+    for row in rows:
+        expect(row["operation"] == "GetObject" and row["bucket"] == "b", f"{row}")
+        expect(row["response_size"] == 1000 * int(row["key"][1:]), f"{row}")
+        expect(row["request_size"] == 0, f"{row}")
+        expect(row["peer_port"] == server().ports[scheme], f"{row}")
+        expect(served[row["request_id"]]["uri"] == row["path"], "another's answer")
+    one_connection(rows)
+
+
 @test
 def eight_in_parallel():
-    keys = [f"k{i}" for i in range(1, 9)]
+    rows, out, err = traced(curl("https", "--parallel",
+                                 *asked("https", *(f"k{i}" for i in range(1, 9)))),
+                            n=8, via="openssl", state="complete", status=200)
+    are_the_eight(rows, "https")
+    agree(rows, out)
+    expect(" 0 opaque" in err and " 0 lost" in err, err)
+
+
+@test
+def eight_of_another_client():
+    """nghttp gathers all eight heads into one call, over TLS and without."""
     for scheme, via in (("https", "openssl"), ("http", "http")):
-        rows, out, err = traced(curl(scheme, *AT_ONCE[scheme], *asked(scheme, *keys)), n=8, via=via,
-                                state="complete", status=200)
-        expect(sorted(row["key"] for row in rows) == keys, brief(rows))
-        for row in rows:
-            expect(row["operation"] == "GetObject" and row["bucket"] == "b", f"{row}")
-            expect(row["response_size"] == 1000 * int(row["key"][1:]), f"{row}")
-            expect(row["peer_port"] == server().ports[scheme], f"{row}")
-        agree(rows, out)
-        one_connection(rows)
+        rows, _, err = traced(nghttp(scheme, *(f"k{i}" for i in range(1, 9))), n=8, via=via,
+                              state="complete", status=200)
+        are_the_eight(rows, scheme)
         expect(" 0 opaque" in err and " 0 lost" in err, err)
+
+
+@test
+def known_beforehand():
+    rows, out, err = traced(curl("http", *asked("http", "k7")), n=1, via="http", state="complete")
+    agree(rows, out)
+    one_connection(rows)
 
 
 @test
 def big_ones_among_small_ones():
     """5 MB up and 5 MB down over the connection that small requests use meanwhile."""
     big = server().dir / "www" / "b" / "big"
-    for scheme in ("https", "http"):
-        rows, out, err = traced(curl(
-            scheme, *AT_ONCE[scheme], *asked(scheme, "k1", "big", "k2", "k3"), "--next",
-            *curl(scheme)[1:], "-T", str(big), server().url(scheme, f"up-{scheme}"), "--next",
-            *curl(scheme)[1:], *asked(scheme, "k4", "k5")), n=7, state="complete")
-        agree(rows, out)
-        size = {row["key"]: (row["operation"], row["request_size"], row["response_size"])
-                for row in rows}
-        expect(size["big"] == ("GetObject", 0, BIG), f"{size}")
-        expect(size[f"up-{scheme}"] == ("PutObject", BIG, 0), f"{size}")
+    rows, out, err = traced(curl(
+        "https", "--parallel", *asked("https", "k1", "big", "k2", "k3"), "--next",
+        *curl("https")[1:], "-T", str(big), server().url("https", "up"), "--next",
+        *curl("https")[1:], *asked("https", "k4", "k5")), n=7, state="complete")
+    agree(rows, out)
+    size = {row["key"]: (row["operation"], row["request_size"], row["response_size"])
+            for row in rows}
+    expect(size["big"] == ("GetObject", 0, BIG), f"{size}")
+    expect(size["up"] == ("PutObject", BIG, 0), f"{size}")
+    expect(" 0 opaque" in err, err)
+
+
+@test
+def big_ones_without_tls():
+    big = server().dir / "www" / "b" / "big"
+    for flags, keys, sizes in (((), ("k1", "big", "k2"), {"k1": (0, 1000), "big": (0, BIG),
+                                                          "k2": (0, 2000)}),
+                               (("-H:method: PUT", "-d", str(big)), ("up1", "up2"),
+                                {"up1": (BIG, 0), "up2": (BIG, 0)})):
+        rows, _, err = traced(nghttp("http", *keys, flags=flags), n=len(keys), state="complete",
+                              via="http")
+        seen = {row["key"]: (row["request_size"], row["response_size"]) for row in rows}
+        expect(seen == sizes, f"{seen}")
         expect(" 0 opaque" in err, err)
 
 
