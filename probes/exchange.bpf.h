@@ -669,7 +669,7 @@ static __always_inline void take_descriptor(struct exchange *e, s32 fd)
 #define FRAME_HEADERS 1
 #define FRAMES_TOLD 16384  /* bytes of a call that are told at most ... */
 #define FRAMES_PIECE 15360 /* ... and in one piece: a per-CPU value may have 32 KiB in all */
-#define FRAMES_MAX 24	   /* frames of a call that are looked at */
+#define FRAMES_MAX 4096	   /* more than FRAMES_TOLD has room for */
 
 struct framed {
 	const struct moved *m;
@@ -677,37 +677,31 @@ struct framed {
 	u64 direction; /* FLOW_* */
 };
 
-/* Where an event is put together. */
+/* Where an event is put together, and what that works on: it runs once for each frame,
+ * and nothing but this map is known to it (linked.h). */
 struct framebox {
 	struct event_frames head;
 	u8 record[EXCHANGE_FIXED];
 	u8 told[FRAMES_TOLD + FRAMES_PIECE];
-	u64 at, any;
+	struct exchange_flow flow;
+	struct bytes b;
+	u64 at; /* bytes of the call that are done */
 };
 BPF_TABLE("percpu_array", u32, struct framebox, frameboxes, 1);
 
-/* Makes x any number to the verifier: it walks on from here once, however many ways
- * led here. */
-#define FORGET(box, x)                                                                             \
-	do {                                                                                       \
-		(box)->any = (x);                                                                  \
-		asm volatile("" ::: "memory");                                                     \
-		(x) = (box)->any;                                                                  \
-	} while (0)
-
 /* The head of the frame that begins `at` bytes into the call, as far as it is there.
  * Returns how many bytes of it are, and of what has to be told behind it. */
-static __always_inline u64 take_frame_head(struct framebox *box, struct exchange_flow *f,
-					   const struct bytes *b, u64 at)
+static __always_inline u64 take_frame_head(struct framebox *box, u64 at)
 {
+	struct exchange_flow *f = &box->flow;
 	u64 have = f->head_len, few = FRAME_HEAD - have, length, told;
 
-	if (few > b->n - at)
-		few = b->n - at;
-	FORGET(box, few);
+	if (few > box->b.n - at)
+		few = box->b.n - at;
 	KEEP(have);
 	have &= 15;
-	if (few > FRAME_HEAD || at + few > b->have || fetch(f->head + have, few, b, at))
+	KEEP(few);
+	if (few > FRAME_HEAD || at + few > box->b.have || fetch(f->head + have, few, &box->b, at))
 		return FRAMES_PIECE + 1;
 	have += few;
 	f->head_len = have;
@@ -721,39 +715,52 @@ static __always_inline u64 take_frame_head(struct framebox *box, struct exchange
 	return few + told;
 }
 
-/* Gathers what is to be told of a call; box->at stays below b->n if that is not possible. */
-static __always_inline void gather_frames(struct framebox *box, struct exchange_flow *f,
-					  const struct bytes *b)
+/* Gathers what is to be told of one more frame. Returns 1 when that was the last, or not
+ * possible: then at stays below what the call moved. */
+static __always_inline int gather_frame(struct framebox *box)
 {
-	u64 at, here, used, take;
+	struct exchange_flow *f = &box->flow;
+	u64 at = box->at, here = box->head.at + at, used = box->head.told_len, take;
 
-	LOOP
-	for (u32 i = 0; i < FRAMES_MAX + 2; i++) { /* one more begins before it, one ends behind */
-		at = box->at;
-		here = box->head.at + at;
-		if (here >= f->told_to && here < f->next)
-			at += f->next - here;
-		FORGET(box, at);
-		box->at = at;
-		if (at >= b->n)
-			break;
-		here = box->head.at + at;
-		take = here < f->told_to ? f->told_to - here : take_frame_head(box, f, b, at);
-		FORGET(box, take);
-		if (take > b->n - at)
-			take = b->n - at;
-		FORGET(box, take);
-		used = box->head.told_len;
-		if (take > FRAMES_PIECE || at + take > b->have || used >= FRAMES_TOLD)
-			break;
-		KEEP(used);
-		used &= FRAMES_TOLD - 1;
-		if (fetch(box->told + used, take, b, at))
-			break;
-		box->head.told_len = used + take;
-		box->at = at + take;
+	if (here >= f->told_to && here < f->next) {
+		at += f->next - here;
+		here = f->next;
 	}
+	box->at = at;
+	if (at >= box->b.n)
+		return 1;
+	take = here < f->told_to ? f->told_to - here : take_frame_head(box, at);
+	if (take > box->b.n - at)
+		take = box->b.n - at;
+	if (at + take > box->b.have || used >= FRAMES_TOLD)
+		return 1;
+	KEEP(used);
+	used &= FRAMES_TOLD - 1;
+	KEEP(take);
+	if (take > FRAMES_PIECE || fetch(box->told + used, take, &box->b, at))
+		return 1;
+	box->head.told_len = used + take;
+	box->at = at + take;
+	return 0;
 }
+
+#ifdef HOST_BUILD
+static void gather_frames(struct framebox *box)
+{
+	while (!gather_frame(box))
+		;
+}
+#else
+static long (*repeat)(u32 times, u64 function, void *ctx, u64 flags) = (void *)LINKED_REPEAT;
+
+static __always_inline void gather_frames(struct framebox *box)
+{
+	u64 function;
+
+	asm volatile("%0 = 0x43414c4c53330006 ll" : "=r"(function)); /* LINKED_FRAME */
+	repeat(FRAMES_MAX, function, 0, 0);
+}
+#endif
 
 /* The beginning of a request on a connection that nobody saw begin. What a server sends
  * looks alike, except for its first field, which is the status (RFC 7541, appendix A). */
@@ -800,7 +807,10 @@ static __always_inline void take_frames(const struct framed *d)
 	box->head.told_len = 0;
 	box->head.at = start;
 	box->at = 0;
-	gather_frames(box, f, b);
+	box->flow = *f;
+	box->b = *b;
+	gather_frames(box);
+	*f = box->flow;
 	if (box->at < b->n)
 		e->flags |= EXCHANGE_CUT;
 	else if (!box->head.told_len && start + b->n != f->next)
