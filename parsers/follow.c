@@ -356,6 +356,9 @@ void follow_look(struct follow *f, uint64_t now, uint64_t first_ns)
 		show_open(f, &e, build_rows(f, &e, false), now, first_ns);
 	}
 	for (size_t i = 0; !*f->to.stop && streams_open(f->streams, i, &stream); i++) {
+		/* Of a connection that the kernel side has forgotten nothing is known. */
+		if (lookup(f, &stream.exchange->key, &e) || e.id != stream.exchange->id)
+			continue;
 		e = *stream.exchange;
 		pending_until(&e, now);
 		show_open(f, &e,

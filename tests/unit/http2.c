@@ -643,11 +643,31 @@ static void what_hangs_is_pending(void)
 	follow_look(rows.follow, host.now, 1000 * MS);
 	CU_ASSERT_EQUAL(rows.open, 1);
 	CU_ASSERT_EQUAL(rows.n, 0);
+	/* whether it still hangs, the record has to say */
+	for (u64 conn = 100; conn < 100 + MAX_EXCHANGES - 1; conn++)
+		host_send(conn, SLICE("GET / HTTP/1.1\r\n\r\n"));
+	follow_look(rows.follow, host.now, 0);
+	CU_ASSERT_EQUAL(rows.open, 1 + MAX_EXCHANGES);
+	for (u64 conn = 200; conn < 200 + MAX_EXCHANGES; conn++)
+		host_send(conn, SLICE("GET / HTTP/1.1\r\n\r\n"));
+	CU_ASSERT_PTR_NULL(host_record(WIRE_CONN));
+	rows.open = 0;
+	follow_look(rows.follow, host.now, 0);
+	CU_ASSERT_EQUAL(rows.open, MAX_EXCHANGES);
+	wire_free();
+}
+
+static void what_hung_is_answered(void)
+{
+	begin(ALL);
+	wire_request(1, "GET", "/b/k", NULL, true);
+	wire_flush(FLOW_SENT);
+	host.now += 3000 * MS;
 	wire_answer(1, "200", NULL, true);
 	wire_flush(FLOW_RECEIVED);
 	CU_ASSERT_EQUAL(rows.n, 1);
 	follow_look(rows.follow, host.now, 1000 * MS);
-	CU_ASSERT_EQUAL(rows.open, 1);
+	CU_ASSERT_EQUAL(rows.open, 0);
 	end();
 }
 
@@ -904,6 +924,7 @@ CU_TestInfo http2_tests[] = {
 	{"the connection ends", the_connection_ends},
 	{"answered before it was sent", answered_before_it_was_sent},
 	{"what hangs is pending", what_hangs_is_pending},
+	{"what hung is answered", what_hung_is_answered},
 	{"lost bytes make a connection opaque", lost_bytes},
 	{"frames that cannot be make it opaque", impossible_frames},
 	{"joined in the middle it is opaque", joined},
