@@ -147,6 +147,11 @@ static bool match_status(const struct settings *settings, const struct request *
 	return settings->status.n == 0;
 }
 
+static bool match_why(const struct settings *settings, const struct request *request)
+{
+	return any(&settings->why, request->why, is_exactly);
+}
+
 static bool match_bucket(const struct settings *settings, const struct request *request)
 {
 	return any(&settings->bucket, request->bucket, is_bucket);
@@ -192,7 +197,7 @@ bool filter_match(const struct settings *settings, const struct request *request
 	static bool (*const matches[])(const struct settings *, const struct request *) = {
 		match_latency, match_kind,   match_errors, match_ttfb,	 match_size,
 		match_uid,     match_target, match_status, match_method, match_operation,
-		match_bucket,  match_key,    match_host,
+		match_why,     match_bucket, match_key,	   match_host,
 	};
 
 	for (size_t i = 0; i < COUNT_OF(matches); i++)

@@ -40,6 +40,7 @@ struct settings {
 	double min_latency_ms, min_ttfb_ms;
 	uint64_t min_size; /* bytes of either body */
 	struct settings_list bucket, key_prefix, op, method, status, host;
+	struct settings_list why; /* words of why.h */
 	bool errors_only;
 	bool all_http;
 	struct settings_list endpoint; /* also S3 */

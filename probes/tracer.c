@@ -30,6 +30,7 @@ struct instance {
 	int program; /* index in the object */
 	uint64_t site;
 	int fd;
+	bool attached; /* to a raw tracepoint */
 };
 
 /* What is attached together and goes together: descriptors. */
@@ -47,7 +48,7 @@ struct tracer {
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
-	int exchanges, more, counts, tree, sockets;
+	int exchanges, more, counts, tree, sockets, losses;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
 	/* during tracer_drain() */
@@ -128,7 +129,7 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 	fd = bpf_prog_load(kind->type, name, "GPL", code, (size_t)n, &opts);
 	free(code);
 	if (fd >= 0)
-		t->instance[t->n_instances++] = (struct instance){i, site, fd};
+		t->instance[t->n_instances++] = (struct instance){i, site, fd, false};
 	return fd;
 }
 
@@ -254,6 +255,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->counts = map_fd(t, "counts");
 	t->tree = map_fd(t, "tree");
 	t->sockets = map_fd(t, "sockets");
+	t->losses = map_fd(t, "losses");
 	t->multi = have_multi();
 	for (uint32_t i = 0; i < o->n_programs; i++) {
 		const struct program_kind *kind = kind_of(o->program[i].name);
@@ -432,12 +434,15 @@ void tracer_detach(struct tracer *t, int handle)
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
 {
-	int program = program_fd(t, name, 0), fd;
+	int program = program_fd(t, name, 0), fd, err;
 
 	if (program < 0)
 		return program;
 	fd = bpf_raw_tracepoint_open(tracepoint, program);
-	return keep_one(t, fd < 0 ? -errno : fd);
+	err = keep_one(t, fd < 0 ? -errno : fd);
+	for (size_t i = 0; i < t->n_instances; i++)
+		t->instance[i].attached |= !err && t->instance[i].fd == program;
+	return err;
 }
 
 int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
@@ -526,6 +531,24 @@ uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)
 	struct socket socket;
 
 	return bpf_map_lookup_elem(t->sockets, &key, &socket) ? 0 : socket.id;
+}
+
+bool tracer_sees_losses(const struct tracer *t)
+{
+	int i = object_find_program(t->object, "on_retransmit");
+
+	for (size_t k = 0; i >= 0 && k < t->n_instances; k++)
+		if (t->instance[k].program == i && t->instance[k].attached)
+			return true;
+	return false;
+}
+
+int tracer_losses(struct tracer *t, const struct endpoints *ends, struct losses *out)
+{
+	struct endpoints key = *ends;
+
+	key.unused = 0;
+	return bpf_map_lookup_elem(t->losses, &key, out) ? -errno : 0;
 }
 
 long tracer_more(struct tracer *t, const struct exchange *exchange, void *to, size_t size)

@@ -80,6 +80,8 @@ static void test_lists(void)
 		{"--op putobject,GETOBJECT", LIST(op), "PutObject|GetObject"},
 		{"--method get,Delete", LIST(method), "GET|DELETE"},
 		{"--status 404,5XX", LIST(status), "404|5xx"},
+		{"--why Server,client-stall --why unknown", LIST(why),
+		 "server|client-stall|unknown"},
 		{"--host *.lan,[::1]:9000", LIST(host), "*.lan|[::1]:9000"},
 		{"--endpoint minio:9000 --endpoint *.lan", LIST(endpoint), "minio:9000|*.lan"},
 	};
@@ -252,6 +254,8 @@ static void test_mistakes(void)
 		{"--status 9", "404"},
 		{"--status 600", "404"},
 		{"--status 4x4", "404"},
+		{"--why handshke", "did you mean handshake"},
+		{"--why slow", "not 'slow'"},
 		{"--bucket a,,b", "empty item"},
 		{"--bucket ~", "empty item"},
 		{"--mode tls", "auto, openssl, gnutls, nss, s2n, gotls or http"},
