@@ -9,6 +9,7 @@
 
 #include "parsers/calls.h"
 #include "parsers/filter.h"
+#include "parsers/why.h"
 #include "summary.h"
 
 #define CALLS_MAX 4096 /* calls whose next attempt we wait for */
@@ -107,6 +108,7 @@ void show_free(struct show *show)
 static bool print_row(struct show *show, struct request *row)
 {
 	show->asks->whose(show->asks->ctx, row);
+	why_judge(row);
 	if (!filter_match(show->settings, row)) {
 		show->counters->filtered += row->state != REQUEST_PENDING;
 		return false;
@@ -144,6 +146,7 @@ void show_ended(struct show *show, struct request *row)
 		show->counters->not_s3++;
 		return;
 	}
+	show->asks->losses(show->asks->ctx, row);
 	/* Asked now, because what is kept may be shown much later. */
 	if (show->settings->calls)
 		show->asks->ends(show->asks->ctx, row);
@@ -159,6 +162,7 @@ void show_open_request(struct show *show, struct request *row, bool pending, int
 	if (!pending)
 		return;
 	row->state = REQUEST_PENDING;
+	show->asks->losses(show->asks->ctx, row);
 	print_row(show, row);
 }
 

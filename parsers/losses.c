@@ -6,12 +6,21 @@ static int64_t known(int64_t ns)
 	return ns > 0 ? ns : 0;
 }
 
+static int64_t mono(const struct request *row, const struct request_context *context)
+{
+	return row->time_ns - context->wall_minus_mono_ns;
+}
+
+int64_t losses_from(const struct request *row, const struct request_context *context)
+{
+	return mono(row, context) - known(row->connect_ns) - known(row->tls_ns);
+}
+
 void losses_fill(struct request *row, const struct losses *losses,
 		 const struct request_context *context)
 {
-	int64_t start = row->time_ns - context->wall_minus_mono_ns;
-	int64_t from = start - known(row->connect_ns) - known(row->tls_ns);
-	int64_t until = start + (row->ttfb_ns >= 0 ? row->ttfb_ns : row->latency_ns);
+	int64_t from = losses_from(row, context);
+	int64_t until = mono(row, context) + (row->ttfb_ns >= 0 ? row->ttfb_ns : row->latency_ns);
 	uint64_t n = losses ? losses->n : 0, i = n > LOSSES_KEPT ? n - LOSSES_KEPT : 0;
 	int64_t packets = 0, lost = 0;
 

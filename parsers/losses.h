@@ -11,9 +11,12 @@
 
 #include "request.h"
 
-/* Sets retransmits and retransmit_ns of a row: what lies between the beginning of its
- * connection's set-up, as far as that is known, and the first byte of its answer -
- * or its end, without one. losses: its connection's; NULL: nothing was sent again. */
+/* When (monotonic, ns) the first packet can have left that matters to the row. */
+int64_t losses_from(const struct request *row, const struct request_context *context);
+
+/* Sets retransmits and retransmit_ns of a row: what lies between losses_from() - the
+ * beginning of its connection's set-up, as far as that is known - and the first byte
+ * of its answer, or its end without one. losses: its connection's; NULL: nothing was sent again. */
 void losses_fill(struct request *row, const struct losses *losses,
 		 const struct request_context *context);
 

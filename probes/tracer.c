@@ -30,7 +30,6 @@ struct instance {
 	int program; /* index in the object */
 	uint64_t site;
 	int fd;
-	bool attached; /* to a raw tracepoint */
 };
 
 /* What is attached together and goes together: descriptors. */
@@ -44,6 +43,7 @@ struct tracer {
 	int map[OBJECT_MAPS];
 	struct instance instance[INSTANCES_MAX];
 	size_t n_instances;
+	bool sees_losses;
 	bool multi;					/* uprobe links instead of perf events */
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
@@ -129,7 +129,7 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 	fd = bpf_prog_load(kind->type, name, "GPL", code, (size_t)n, &opts);
 	free(code);
 	if (fd >= 0)
-		t->instance[t->n_instances++] = (struct instance){i, site, fd, false};
+		t->instance[t->n_instances++] = (struct instance){i, site, fd};
 	return fd;
 }
 
@@ -440,8 +440,7 @@ int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint
 		return program;
 	fd = bpf_raw_tracepoint_open(tracepoint, program);
 	err = keep_one(t, fd < 0 ? -errno : fd);
-	for (size_t i = 0; i < t->n_instances; i++)
-		t->instance[i].attached |= !err && t->instance[i].fd == program;
+	t->sees_losses |= !err && strcmp(name, "on_retransmit") == 0;
 	return err;
 }
 
@@ -535,12 +534,7 @@ uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)
 
 bool tracer_sees_losses(const struct tracer *t)
 {
-	int i = object_find_program(t->object, "on_retransmit");
-
-	for (size_t k = 0; i >= 0 && k < t->n_instances; k++)
-		if (t->instance[k].program == i && t->instance[k].attached)
-			return true;
-	return false;
+	return t->sees_losses;
 }
 
 int tracer_losses(struct tracer *t, const struct endpoints *ends, struct losses *out)
