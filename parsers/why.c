@@ -33,7 +33,8 @@ bool why_is_throttle(const struct request *row)
 	for (size_t i = 0; row->error_code && i < sizeof(throttles) / sizeof(throttles[0]); i++)
 		if (strcmp(row->error_code, throttles[i]) == 0)
 			return true;
-	return !row->error_code && (row->status == 429 || row->status == 503 || row->status == 509);
+	return row->status == 429 ||
+	       (!row->error_code && (row->status == 503 || row->status == 509));
 }
 
 /* Each of these says how many nanoseconds it explains. */

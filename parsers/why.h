@@ -24,8 +24,8 @@ const char *why_word(size_t i);
  */
 void why_judge(struct request *row);
 
-/* Whether the answer asks for fewer requests: 429, 503 and their like without a code
- * that says otherwise, or a code such as SlowDown with any status. */
+/* Whether the answer asks for fewer requests: by its status, 429, or 503 or 509 without
+ * a code that says something else; or by a code such as SlowDown. */
 bool why_is_throttle(const struct request *row);
 
 #endif

@@ -91,6 +91,8 @@ static const struct {
 	/* a refusal is one, however long it took */
 	{{.wait = 5, .status = 503}, "throttled", 5, 5},
 	{{.wait = 5, .status = 429}, "throttled", 5, 5},
+	{{.wait = 5, .status = 429, .code = "InternalError"}, "throttled", 5, 5},
+	{{.wait = 5, .status = 509}, "throttled", 5, 5},
 	{{.wait = 5, .status = 503, .code = "SlowDown"}, "throttled", 5, 5},
 	{{.wait = 5, .status = 400, .code = "ThrottlingException"}, "throttled", 5, 5},
 	{{.wait = 5, .status = 503, .code = "XMinioServerNotInitialized"}, "server", 5, 5},
