@@ -68,7 +68,7 @@ struct request {
 	int64_t ttfb_ns;					/* -1 when no response */
 	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */
 	int64_t expect_timeout_ns; /* of expect_ns: until the program gave waiting up */
-	bool unsent;		   /* it ended, unanswered, before all of it was handed over */
+	int unsent; /* it ended, unanswered, before all of it was handed over: 1 or 0; -1 unknown */
 	/* Packets of it that were sent again, and how long nothing got through before that
 	 * (losses.h); -1 unknown. */
 	int retransmits;

@@ -65,7 +65,7 @@ static int64_t delayed_ack(const struct request *row)
  * program waited to be rid of it, not for an answer. */
 static int64_t upload(const struct request *row)
 {
-	return row->send_ns + (row->unsent ? row->wait_ns : 0);
+	return row->send_ns + (row->unsent > 0 ? row->wait_ns : 0);
 }
 
 static int64_t server(const struct request *row)

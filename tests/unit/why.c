@@ -19,7 +19,8 @@ struct times {
 	int64_t size;
 	int status;
 	const char *code;
-	bool call, unsent;
+	bool call;
+	int unsent;
 };
 
 static int64_t ns(double ms)
@@ -106,7 +107,8 @@ static const struct {
 	{{.wait = 5, .backoff = 900, .throttled = 300, .call = true}, "retry", 900, 905},
 	{{.wait = 5, .status = 503, .throttled = 5, .call = true}, "throttled", 5, 5},
 	/* it never got rid of its request: nobody answers half of one */
-	{{.send = 10, .wait = 5000, .unsent = true}, "upload", 5010, 5010},
+	{{.send = 10, .wait = 5000, .unsent = 1}, "upload", 5010, 5010},
+	{{.send = 10, .wait = 5000, .unsent = -1}, "unknown", -1, 5010},
 	/* exactly the half is no majority */
 	{{.wait = 10, .stall = 10}, "unknown", -1, 20},
 	{{.wait = 10.000001, .stall = 10}, "server", 10.000001, 20.000001},
@@ -204,7 +206,7 @@ static void always_a_share(void)
 
 		row = (struct request){.status = (int)(number() % 600),
 				       .is_call = number() & 1,
-				       .unsent = number() & 1};
+				       .unsent = (int)(number() & 3) - 1};
 		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 			*fields[i] = number();
 		for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++)
