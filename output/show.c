@@ -10,6 +10,7 @@
 #include "parsers/calls.h"
 #include "parsers/filter.h"
 #include "parsers/why.h"
+#include "reasons.h"
 #include "summary.h"
 
 #define CALLS_MAX 4096 /* calls whose next attempt we wait for */
@@ -21,6 +22,7 @@ struct show {
 	bool *stop;
 	struct output output;
 	struct summary *summary;
+	struct reasons reasons;
 	struct calls *calls;
 	bool output_said;
 };
@@ -124,6 +126,7 @@ static void show_row(struct show *show, struct request *row)
 	show->counters->shown++;
 	show->counters->truncated += row->truncated;
 	summary_add(show->summary, row);
+	reasons_add(&show->reasons, row);
 	if (show->settings->count && show->counters->shown == show->settings->count)
 		*show->stop = true;
 }
@@ -184,6 +187,8 @@ void show_flush(struct show *show)
 void show_summary(struct show *show)
 {
 	show->counters->calls_evicted = calls_evicted(show->calls);
+	if (!show->settings->no_summary)
+		reasons_print(&show->reasons, stderr);
 	summary_print(show->settings->no_summary ? NULL : show->summary, show->counters, stderr);
 	fflush(stderr);
 }

@@ -251,14 +251,15 @@ def is_number(value):
 
 
 # What each word explains, in ms: one of these. "unknown" is none of them.
-SETUP = ("connect_ms", "tls_ms")
+SETUP = ("dns_ms", "connect_ms", "tls_ms")
 WHY = {
     "throttled": lambda r, p: [r.get("throttled_ms", r["latency_ms"])],
     "retry": lambda r, p: [r["backoff_ms"]],
     "network-loss": lambda r, p: [r["retransmit_ms"]],
     "expect-timeout": lambda r, p: [p["expect_ms"]],
-    "connect": lambda r, p: [r["connect_ms"]],
-    "handshake": lambda r, p: [r["tls_ms"]],
+    "dns": lambda r, p: [setup_of(r)["dns_ms"]],
+    "connect": lambda r, p: [setup_of(r)["connect_ms"]],
+    "handshake": lambda r, p: [setup_of(r)["tls_ms"]],
     "client-stall": lambda r, p: [p["stall_ms"]],
     "delayed-ack": lambda r, p: [p["recv_ms"]],
     "upload": lambda r, p: [p["send_ms"], p["send_ms"] + p["wait_ms"]],
@@ -267,12 +268,18 @@ WHY = {
 }
 
 
+def setup_of(row):
+    """What came before a connection's first request, in ms; 0 where that is unknown, or none."""
+    where = row.get("connection", row)
+    return {key: where.get(key) or 0 for key in SETUP}
+
+
 def check_why(row):
     """The reason follows from the row's own numbers, whatever they are."""
     name = f"{row.get('method')} {row.get('path')}"
     why, ms, share, felt = (row[k] for k in ("why", "why_ms", "why_share", "felt_ms"))
     numbers = f"{why} {ms} of {felt}, share {share}: {row}"
-    total = row["latency_ms"] + sum(row[k] or 0 for k in SETUP)
+    total = row["latency_ms"] + sum(setup_of(row).values())
     if total == 0:
         expect((why, ms, share, felt) == (None,) * 4, f"{name}: {numbers}")
         return

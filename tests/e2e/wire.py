@@ -15,19 +15,21 @@ import harness
 
 TUNSETIFF = 0x400454ca
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
-HERE, THERE = "198.18.77.1", "198.18.77.2"  # RFC 2544: nobody's
+# (here, there): nobody's, by RFC 2544 and RFC 4193
+ENDS = (("198.18.77.1", "198.18.77.2"), ("fd73:3353::1", "fd73:3353::2"))
 
 
 class Packet:
-    """An IPv4 TCP segment; others have no flags and no payload."""
+    """A TCP segment; others have no flags and no payload."""
 
     def __init__(self, data, outward):
         self.data, self.outward = data, outward  # outward: from the namespace
         self.at = time.monotonic()
         self.syn = False
         self.payload = b""
-        if data[0] >> 4 == 4 and data[9] == socket.IPPROTO_TCP:
-            tcp = data[(data[0] & 15) * 4:]
+        six = data[0] >> 4 == 6
+        if data[6 if six else 9] == socket.IPPROTO_TCP:
+            tcp = data[40 if six else (data[0] & 15) * 4:]
             self.syn = bool(tcp[13] & 2)
             self.payload = tcp[(tcp[12] >> 4) * 4:]
 
@@ -59,10 +61,11 @@ class Wire:
             self.command = ["nsenter", "-n", "-t", pid]
             self.ends = [tun(name) for name in names]
             ip("link", "set", names[1], "netns", pid)
-            for name, own, other, prefix in ((names[0], HERE, THERE, ()),
-                                             (names[1], THERE, HERE, self.command)):
-                ip("addr", "add", own, "peer", other, "dev", name, prefix=prefix)
-                ip("link", "set", name, "up", prefix=prefix)
+            for end, prefix in ((0, ()), (1, self.command)):
+                ip("link", "set", names[end], "up", prefix=prefix)
+                for hosts in ENDS:
+                    net = ["/64", "nodad"] if ":" in hosts[end] else ["/30"]
+                    ip("addr", "add", hosts[end] + net[0], "dev", names[end], *net[1:], prefix=prefix)
             ip("link", "set", "lo", "up", prefix=self.command)
         except Exception:
             self.close()

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output/reasons.h"
+
 #define MS INT64_C(1000000)
 
 static struct request row;
@@ -179,6 +181,50 @@ static void no_time_no_word(void)
 	CU_ASSERT_EQUAL(row.why_share, -1);
 }
 
+static char *line_of(const struct reasons *reasons)
+{
+	static char line[512];
+	FILE *file = fmemopen(line, sizeof(line), "w");
+
+	line[0] = '\0';
+	reasons_print(reasons, file);
+	fclose(file);
+	return line;
+}
+
+/* Shares of the time, not of the rows. */
+static void a_line_for_all_rows(void)
+{
+	struct reasons reasons = {{0}};
+
+	CU_ASSERT_STRING_EQUAL(line_of(&reasons), "");
+	make(&(struct times){.wait = 0});
+	why_judge(&row);
+	reasons_add(&reasons, &row);
+	CU_ASSERT_STRING_EQUAL(line_of(&reasons), "");
+	for (int i = 0; i < 10; i++) {
+		make(&(struct times){.wait = 10, .connect = i ? 0 : 1});
+		why_judge(&row);
+		reasons_add(&reasons, &row);
+	}
+	CU_ASSERT_STRING_EQUAL(line_of(&reasons), "why, by time: server 100.0 %\n");
+	make(&(struct times){.tls = 798, .wait = 1});
+	why_judge(&row);
+	reasons_add(&reasons, &row);
+	make(&(struct times){.recv = 50, .stall = 50});
+	why_judge(&row);
+	reasons_add(&reasons, &row);
+	CU_ASSERT_STRING_EQUAL(line_of(&reasons),
+			       "why, by time: handshake 79.9 %, server 10.1 %, unknown 10.0 %\n");
+	reasons.felt_ns[0] = UINT64_MAX - 1;
+	make(&(struct times){.wait = 5, .status = 429});
+	why_judge(&row);
+	reasons_add(&reasons, &row);
+	CU_ASSERT_STRING_EQUAL(line_of(&reasons),
+			       "why, by time: throttled 100.0 %, handshake 0.0 %, server 0.0 %, "
+			       "unknown 0.0 %\n");
+}
+
 static uint64_t state = 88172645463325252;
 
 static int64_t number(void)
@@ -237,6 +283,7 @@ CU_TestInfo why_tests[] = {
 	{"every word has a rule that is tested", every_word_has_a_rule_that_is_tested},
 	{"rules are in the manual", rules_are_in_the_manual},
 	{"no time, no word", no_time_no_word},
+	{"a line for all rows", a_line_for_all_rows},
 	{"always a share", always_a_share},
 	CU_TEST_INFO_NULL,
 };
