@@ -62,15 +62,25 @@ static int64_t delayed_ack(const struct request *row)
 }
 
 /* What did not go out whole was still to be handed over when it ended: the
- * program waited to be rid of it, not for an answer. */
+ * program waited to be rid of it, not for an answer. Without a body, SEND is one call
+ * on a busy machine. */
 static int64_t upload(const struct request *row)
 {
+	if (row->request_size == 0)
+		return 0;
 	return row->send_ns + (row->unsent > 0 ? row->wait_ns : 0);
 }
 
+static int64_t download(const struct request *row)
+{
+	return row->response_size == 0 ? 0 : row->recv_ns;
+}
+
+/* Also a head in pieces, when nothing follows it. */
 static int64_t server(const struct request *row)
 {
-	return row->expect_ns - row->expect_timeout_ns + (row->unsent ? 0 : row->wait_ns);
+	return row->expect_ns - row->expect_timeout_ns + (row->unsent ? 0 : row->wait_ns) +
+	       (row->response_size == 0 ? row->recv_ns : 0);
 }
 
 #define AT(field) offsetof(struct request, field)
@@ -89,7 +99,7 @@ static const struct rule {
 	{"client-stall", NULL, AT(stall_ns)},
 	{"delayed-ack", delayed_ack, 0},
 	{"upload", upload, 0},
-	{"download", NULL, AT(recv_ns)},
+	{"download", download, 0},
 	{"server", server, 0},
 };
 

@@ -264,7 +264,9 @@ WHY = {
     "delayed-ack": lambda r, p: [p["recv_ms"]],
     "upload": lambda r, p: [p["send_ms"], p["send_ms"] + p["wait_ms"]],
     "download": lambda r, p: [p["recv_ms"]],
-    "server": lambda r, p: [p["wait_ms"], p["wait_ms"] + p["expect_ms"], p["expect_ms"]],
+    "server": lambda r, p: [wait + recv for wait in (p["wait_ms"], p["wait_ms"] + p["expect_ms"],
+                                                     p["expect_ms"])
+                            for recv in ([p["recv_ms"]] if r["response_size"] == 0 else [0])],
 }
 
 

@@ -13,12 +13,14 @@
 
 #define MS INT64_C(1000000)
 
+#define NO_BODY (-2)
+
 static struct request row;
 
 /* Times in ms; what is not said is 0, or unknown where that can be. */
 struct times {
 	double connect, tls, send, expect, timeout, wait, recv, stall, resent, backoff, throttled;
-	int64_t size;
+	int64_t size, sent; /* of the bodies; a sent of 0 is unknown */
 	int status;
 	const char *code;
 	bool call;
@@ -39,6 +41,9 @@ static void make(const struct times *t)
 		.is_call = t->call,
 		.unsent = t->unsent,
 		.response_size = t->size,
+		.request_size = t->sent == NO_BODY ? 0
+				: t->sent	   ? t->sent
+						   : -1,
 		.connect_ns = t->connect > 0 ? ns(t->connect) : -1,
 		.tls_ns = t->tls > 0 ? ns(t->tls) : -1,
 		.send_ns = ns(t->send),
@@ -62,8 +67,11 @@ static const struct {
 	const char *why;
 	double ms, felt;
 } rules[] = {
-	{{.wait = 60, .send = 10, .recv = 20}, "server", 60, 90},
+	{{.wait = 60, .send = 10, .recv = 20, .size = 9}, "server", 60, 90},
 	{{.send = 600, .wait = 500}, "upload", 600, 1100},
+	{{.send = 600, .wait = 500, .sent = 1}, "upload", 600, 1100},
+	/* what has no body is not uploaded */
+	{{.send = 600, .wait = 500, .sent = NO_BODY}, "unknown", -1, 1100},
 	{{.recv = 600, .wait = 500, .size = 1 << 20}, "download", 600, 1100},
 	{{.stall = 3000, .wait = 200, .recv = 1}, "client-stall", 3000, 3201},
 	{{.tls = 600, .wait = 20}, "handshake", 600, 620},
@@ -84,7 +92,7 @@ static const struct {
 	{{.recv = 40, .wait = 1, .size = 100}, "delayed-ack", 40, 41},
 	{{.recv = 40, .wait = 1, .size = 1460}, "delayed-ack", 40, 41},
 	{{.recv = 40, .wait = 1, .size = 1461}, "download", 40, 41},
-	{{.recv = 40, .wait = 1, .size = 0}, "download", 40, 41},
+	{{.recv = 40, .wait = 1, .size = 0}, "server", 41, 41},
 	{{.recv = 40, .wait = 1, .size = -1}, "download", 40, 41},
 	{{.recv = 34.9, .wait = 1, .size = 100}, "download", 34.9, 35.9},
 	{{.recv = 35, .wait = 1, .size = 100}, "delayed-ack", 35, 36},
@@ -245,7 +253,7 @@ static void always_a_share(void)
 	for (int n = 0; n < 200000; n++) {
 		int64_t *const fields[] = {
 			&row.connect_ns,   &row.tls_ns,	       &row.backoff_ns, &row.retransmit_ns,
-			&row.throttled_ns, &row.response_size, &row.latency_ns};
+			&row.throttled_ns, &row.response_size, &row.latency_ns, &row.request_size};
 		int64_t *const phases[] = {&row.send_ns, &row.expect_ns, &row.wait_ns, &row.recv_ns,
 					   &row.stall_ns};
 		bool known = false;
