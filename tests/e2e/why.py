@@ -24,6 +24,11 @@ BIG = 32 << 20  # more than the buffers of both sides take
 TURNS = 3
 
 
+def traced(args, **more):
+    """All of the machine is seen, others' bursts too: room for them."""
+    return Tracer([*args, "--perf-pages", 2048], **more)
+
+
 def ms(later, earlier):
     return (later - earlier) / 1e6
 
@@ -61,7 +66,7 @@ def lab(word, script, lines, cause, scheme="http", args=()):
     """Requests of the laboratory's client. cause(report, row): what the client's clock or the
     script says that it took, at least."""
     bucket = program.bucket_for(script, "why")
-    with Tracer(["--bucket", bucket, *args]) as tracer, Judge(word) as judge:
+    with traced(["--bucket", bucket, *args]) as tracer, Judge(word) as judge:
         reports = program.client([line.replace("{bucket}", bucket) for line in lines], scheme)
         rows = tracer.wait(len(reports))
         for report in reports:
@@ -138,7 +143,7 @@ class SlowHandshake(connection.Relay):
 def handshake_is_slow():
     bucket = program.bucket_for(name="why")
     with SlowHandshake(program.server().ports["https"]) as relay, Judge("handshake") as judge, \
-            Tracer(["--bucket", bucket]) as tracer:
+            traced(["--bucket", bucket]) as tracer:
         for i in range(TURNS):
             done = subprocess.run(
                 ["curl", "-sS", "--http1.1", "--cacert", harness.certificates().ca, "-o", "/dev/null",
@@ -154,7 +159,7 @@ def handshake_is_slow():
 def nobody_says_continue():
     """curl waits for a second, as SDKs do, then sends its body."""
     bucket = program.bucket_for([[{"read": "body"}, {"answer": 200}]], "why")
-    with Judge("expect-timeout") as judge, Tracer(["--bucket", bucket]) as tracer:
+    with Judge("expect-timeout") as judge, traced(["--bucket", bucket]) as tracer:
         for i in range(TURNS):
             argv = program.curl(bucket, f"k{i}", "http",
                                 ["-X", "PUT", "-d", "body", "-H", "Expect: 100-continue", "-o",
@@ -172,7 +177,7 @@ def nobody_says_continue():
 @test
 def throttled_attempts():
     bucket = program.bucket_for([calls.KEPT, [{"answer": 429}], calls.DONE], "why")
-    with Tracer(["--bucket", bucket]) as tracer:
+    with traced(["--bucket", bucket]) as tracer:
         program.client(program.gets(bucket, 3))
         rows = harness.check_rows(tracer.wait(3), n=3)
     expect([row["status_code"] for row in rows] == [503, 429, 200], brief(rows))
@@ -185,7 +190,7 @@ def of_calls(word, script):
     """The back-off, which botocore's log tells, within the time that the client's clock tells."""
     bucket = program.bucket_for(script, "why")
     keys = [f"k{i}" for i in range(5)]
-    with Tracer(["--calls", "--bucket", bucket]) as tracer, Judge(word) as judge:
+    with traced(["--calls", "--bucket", bucket]) as tracer, Judge(word) as judge:
         told = calls.run("http", bucket, keys)
         tracer.wait(len(keys))
         tracer.stop()
@@ -230,7 +235,7 @@ def over_a_wire(word, fate_of, cause, least_connect=0, ends=wire.ENDS[0]):
     with wire.Wire() as line:
         far = Server(here)
         try:
-            with Tracer(["--comm", "curl"]) as tracer, Judge(word) as judge:
+            with traced(["--comm", "curl"]) as tracer, Judge(word) as judge:
                 for i in range(TURNS):
                     line.fate = fate = fate_of(f"key{i}")
                     status, connect, total = wire.curl(
@@ -303,7 +308,7 @@ def answer_in_two(listener):
 def late_bodies(port, n):
     """Of n requests those whose body came late by a delayed acknowledgement; all are judged."""
     bucket = program.bucket_for(name="why")
-    with Tracer(["--bucket", bucket]) as tracer:
+    with traced(["--bucket", bucket]) as tracer:
         argv = program.client_argv("http")
         argv[1] = str(port)
         subprocess.run(argv, input="\n".join(program.gets(bucket, n)), text=True, timeout=60,
@@ -332,7 +337,7 @@ def of_what_hangs():
     """Judged so far: half a request is not the server's fault."""
     bucket = program.bucket_for({"half": [{"sleep_ms": 2500}, {"read": "body"}, {"answer": 200}],
                                  "whole": [{"sleep_ms": 2500}, {"answer": 200}]}, "why")
-    with Tracer(["--pending", "1", "--bucket", bucket]) as tracer:
+    with traced(["--pending", "1", "--bucket", bucket]) as tracer:
         program.client(["open 0", f"head 0 PUT /{bucket}/half length={BIG}", f"body 0 {BIG}",
                         f"send 0 chunk={1 << 18}", "recv 0 rest", f"head 0 GET /{bucket}/whole",
                         "send 0", "recv 0 rest"])
@@ -354,7 +359,7 @@ def only_some_words():
     bucket = program.bucket_for({"slow*": [PAUSE, {"answer": 200}], "not*": [{"answer": 503}]}, "why")
     path = harness.scratch() / "why.csv"
     with open(path, "wb") as file, \
-            Tracer(["--bucket", bucket, "--output", "csv", "--why", "server"], output=(),
+            traced(["--bucket", bucket, "--output", "csv", "--why", "server"], output=(),
                    stdout=file.fileno()) as tracer:
         program.client(program.gets(bucket, TURNS, "slow") + program.gets(bucket, TURNS, "not"))
         tracer.stop()
