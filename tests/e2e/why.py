@@ -6,6 +6,7 @@ asserts of every row of every test; here the numbers are those of the cause.
 A word is insisted on where the client's clock leaves no choice: what was caused is more than
 half of all that the client measured. A busy machine may spoil some of several requests."""
 import csv
+import os
 import socket
 import subprocess
 import threading
@@ -231,7 +232,7 @@ class Lossy:
 
 def over_a_wire(word, fate_of, cause, least_connect=0, ends=wire.ENDS[0]):
     """Requests of curl through a wire. fate_of(key): a fate; cause(row, fate): ms, at least."""
-    here, there = ends
+    here, bucket = ends[0], f"wire-{os.getpid()}"
     with wire.Wire() as line:
         far = Server(here)
         try:
@@ -239,9 +240,9 @@ def over_a_wire(word, fate_of, cause, least_connect=0, ends=wire.ENDS[0]):
                 for i in range(TURNS):
                     line.fate = fate = fate_of(f"key{i}")
                     status, connect, total = wire.curl(
-                        line, f"http://{f'[{here}]' if ':' in here else here}:{far.ports['http']}/why/key{i}")
+                        line, f"http://{f'[{here}]' if ':' in here else here}:{far.ports['http']}/{bucket}/key{i}")
                     expect(status == 0, f"curl's exit status is {status}")
-                    row = tracer.wait(i + 1, 10, lambda r: r["bucket"] == "why")[i]
+                    row = tracer.wait(i + 1, 10, program.of(bucket))[i]
                     expect((row["peer_address"], row["local_address"]) == ends, f"{row}")
                     expect(connect >= least_connect, f"curl connected within {connect} ms")
                     judge.row(row, cause(row, fate), total)
@@ -256,7 +257,7 @@ def network_loses_the_request():
     fates = []
 
     def fate_of(key):
-        fates.append(Lossy(lambda p: b"GET /why/" + key.encode() in p.payload, 2))
+        fates.append(Lossy(lambda p: b"/" + key.encode() + b" HTTP/1.1" in p.payload, 2))
         return fates[-1]
 
     def cause(row, fate):

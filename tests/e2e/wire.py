@@ -3,6 +3,7 @@
 the packets that it is told to. (This kernel has no netem.)"""
 import fcntl
 import heapq
+import ipaddress
 import os
 import select
 import socket
@@ -15,8 +16,10 @@ import harness
 
 TUNSETIFF = 0x400454ca
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
-# (here, there): nobody's, by RFC 2544 and RFC 4193
-ENDS = (("198.18.77.1", "198.18.77.2"), ("fd73:3353::1", "fd73:3353::2"))
+# (here, there): nobody's, by RFC 2544 and RFC 4193; others may run the same tests beside us
+NET = ipaddress.IPv4Address("198.18.0.0") + os.getpid() % (1 << 15) * 4
+NET6 = f"fd73:3353:0:{os.getpid() & 0xffff:x}"
+ENDS = ((str(NET + 1), str(NET + 2)), (f"{NET6}::1", f"{NET6}::2"))
 
 
 class Packet:
