@@ -106,16 +106,29 @@ void show_free(struct show *show)
 	free(show);
 }
 
+/* A call's attempts have been asked when they ended. */
+static void explain(struct show *show, struct request *row)
+{
+	if (!row->is_call)
+		show->asks->losses(show->asks->ctx, row);
+	why_judge(row);
+}
+
 /* Whether the row passed the filters and was written. */
 static bool print_row(struct show *show, struct request *row)
 {
+	bool explained = show->settings->why.n > 0;
+
 	show->asks->whose(show->asks->ctx, row);
-	why_judge(row);
+	if (explained)
+		explain(show, row);
 	if (!filter_match(show->settings, row)) {
 		show->counters->filtered += row->state != REQUEST_PENDING;
 		return false;
 	}
 	show->asks->ends(show->asks->ctx, row);
+	if (!explained)
+		explain(show, row);
 	return written(show, sink_emit(&show->output, row)) == 0;
 }
 
@@ -149,10 +162,11 @@ void show_ended(struct show *show, struct request *row)
 		show->counters->not_s3++;
 		return;
 	}
-	show->asks->losses(show->asks->ctx, row);
 	/* Asked now, because what is kept may be shown much later. */
-	if (show->settings->calls)
+	if (show->settings->calls) {
 		show->asks->ends(show->asks->ctx, row);
+		show->asks->losses(show->asks->ctx, row);
+	}
 	show_calls(show, INT64_MIN);
 	if (calls_add(show->calls, row))
 		show_row(show, row);
@@ -165,7 +179,6 @@ void show_open_request(struct show *show, struct request *row, bool pending, int
 	if (!pending)
 		return;
 	row->state = REQUEST_PENDING;
-	show->asks->losses(show->asks->ctx, row);
 	print_row(show, row);
 }
 
