@@ -186,6 +186,7 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 	r->latency_ns = (int64_t)(end - e->t_start);
 	r->ttfb_ns = answered ? (int64_t)(first - e->t_start) : -1;
 	r->expect_ns = expect_time(e, asked, send_end);
+	r->expect_timeout_ns = e->t_interim && e->t_interim < e->t_body ? 0 : r->expect_ns;
 	r->send_ns = (int64_t)(send_end - e->t_start) - r->expect_ns;
 	r->wait_ns = (int64_t)(first - send_end);
 	r->recv_ns = (int64_t)(end - first);
@@ -430,6 +431,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		    const struct request_context *context, bool final)
 {
 	bool answered = a->head.status != 0 || (a->head_size == HTTP1_BAD && received.total > 0);
+	const char *waits;
 
 	memset(r, 0, offsetof(struct request, text));
 	r->time_ns = (int64_t)e->t_start + context->wall_minus_mono_ns;
@@ -465,8 +467,12 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		r->state = REQUEST_PARTIAL; /* also what was under way when tracing stopped */
 	else
 		r->state = REQUEST_NO_RESPONSE;
+	waits = waits_for(e, asked, at, answered || a->unseen);
 	if (r->state == REQUEST_OPEN)
-		r->waiting_for = waits_for(e, asked, at, answered || a->unseen);
+		r->waiting_for = waits;
+	r->unsent = waits ? strcmp(waits, "send") == 0 : -1;
+	r->retransmits = r->why_share = -1;
+	r->retransmit_ns = r->why_ns = r->felt_ns = -1;
 	r->is_error |= r->status >= 400 || r->state == REQUEST_NO_RESPONSE;
 }
 
