@@ -52,6 +52,7 @@ struct discovery_file {
 	unsigned libraries; /* bit i: probe_libraries[i] */
 	const struct probe_point *point; /* borrowed */
 	size_t n_points;
+	const char *descriptor; /* where that of a connection is read from; "": nowhere; borrowed */
 	int err; /* 0: attached, or there is no tracer; -errno */
 };
 

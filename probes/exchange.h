@@ -83,6 +83,7 @@ struct socket {
 #define EXCHANGE_LOST 0x800u	  /* counted as lost: no snapshot of it got through so far */
 #define EXCHANGE_DRAINED 0x400u	  /* kernel side only: a read found nothing since the last data */
 #define EXCHANGE_NUMBERED 0x2000u /* its connection was seen from its beginning */
+#define EXCHANGE_FD_READ 0x4000u  /* fd was read from the TLS object: steps.h */
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
@@ -166,6 +167,7 @@ struct event_process {
 #define COUNT_FD_MISMATCH 6u  /* two descriptors under one TLS object */
 #define COUNT_NOT_INSERTED 7u /* requests not followed: the record could not be created */
 #define COUNT_EXITS_LOST 9u   /* exits and execs that found no room there */
+#define COUNT_FD_WRONG 10u    /* descriptors read from TLS objects that calls disproved */
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");

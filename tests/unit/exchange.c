@@ -679,7 +679,7 @@ static void a_call_seen_half_says_so(void)
 
 	host_reset();
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, 0, -1, 0);
+	exchange_send(NULL, &key, &b, 0, -1, 0, 0);
 	CU_ASSERT(host_record(CONN)->flags & EXCHANGE_LATE_START);
 	CU_ASSERT_EQUAL(host_record(CONN)->t_start, host.now);
 }
@@ -693,7 +693,7 @@ static void a_descriptor_is_learnt(void)
 
 	host_reset();
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, host.now, -1, 0);
+	exchange_send(NULL, &key, &b, host.now, -1, 0, 0);
 	e = &exchanges.lookup(&key)->exchange;
 	CU_ASSERT_EQUAL(e->fd, -1);
 	bytes_plain(&b, (u64)ok.p, ok.n);
@@ -708,7 +708,7 @@ static const struct exchange *tls_request(u64 conn, s32 fd)
 	struct bytes b;
 
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, host.now, fd, 0);
+	exchange_send(NULL, &key, &b, host.now, fd, 0, 0);
 	bytes_plain(&b, (u64)none.p, none.n);
 	exchange_receive(NULL, &key, &b, host.now, 0, -1, 0);
 	return &exchanges.lookup(&key)->exchange;
@@ -868,7 +868,7 @@ static void connections_of_go_have_no_number(void)
 
 	host_reset();
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, host.now, -1, 0);
+	exchange_send(NULL, &key, &b, host.now, -1, 0, 0);
 	CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.connection, 0);
 	CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.number, 0);
 }
@@ -941,7 +941,7 @@ static void goroutines_have_no_thread(void)
 		host_reset();
 		key.layer = layer;
 		bytes_plain(&b, (u64)get.p, get.n);
-		exchange_send(NULL, &key, &b, host.now, -1, 0);
+		exchange_send(NULL, &key, &b, host.now, -1, 0, 0);
 		bytes_plain(&b, (u64)head.p, head.n);
 		/* the read was entered before the request was sent */
 		exchange_receive(NULL, &key, &b, host.now - 900 * MS, 0, -1, 0);
