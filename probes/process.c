@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TRUST_NS 1000000000ULL /* no id is given to another process within that time */
@@ -196,4 +197,32 @@ struct known_process *processes_get(struct processes *all, uint32_t pid, uint64_
 		return NULL;
 	entry->used = now_ns;
 	return &entry->known;
+}
+
+bool process_is_gone(uint32_t pid)
+{
+	struct dirent *entry;
+	bool others = false;
+	char path[64];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	tasks = opendir(path);
+	if (!tasks)
+		return true;
+	while ((entry = readdir(tasks)))
+		if (entry->d_name[0] != '.' && (uint32_t)atol(entry->d_name) != pid)
+			others = true;
+	closedir(tasks);
+	return !others;
+}
+
+bool process_has_socket(uint32_t pid, int fd)
+{
+	char path[64], target[32];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%d", pid, fd);
+	n = readlink(path, target, sizeof(target) - 1);
+	return n > 7 && strncmp(target, "socket:", 7) == 0;
 }

@@ -6,6 +6,7 @@
 #ifndef S3SLOWER_PROBES_PROCESS_H
 #define S3SLOWER_PROBES_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "parsers/process.h"
@@ -39,5 +40,11 @@ void processes_exec(struct processes *processes, uint32_t pid, uint64_t now_ns);
 /* The process, good until the next call; looked up unless it is known. One that
  * was gone before anybody looked has no facts. NULL when memory is short. */
 struct known_process *processes_get(struct processes *processes, uint32_t pid, uint64_t now_ns);
+
+/* Whether nothing of the process is left that could still use a connection. */
+bool process_is_gone(uint32_t pid);
+
+/* Whether that descriptor of the process is a socket; false when it is gone. */
+bool process_has_socket(uint32_t pid, int fd);
 
 #endif

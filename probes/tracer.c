@@ -540,7 +540,7 @@ int tracer_remove(struct tracer *t, const struct exchange_key *key)
 	return bpf_map_delete_elem(t->exchanges, key) ? -errno : 0;
 }
 
-bool tracer_walk(struct tracer *t, struct tracer_walk *walk, struct exchange_key *key)
+bool tracer_walk(struct tracer *t, struct records_walk *walk, struct exchange_key *key)
 {
 	if (!walk->begun)
 		walk->ended = bpf_map_get_next_key(t->exchanges, NULL, &walk->next) != 0;

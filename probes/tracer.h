@@ -13,6 +13,7 @@
 
 #include "exchange.h"
 #include "object.h"
+#include "parsers/records.h"
 #include "probe.h"
 #include "steps.h"
 
@@ -69,16 +70,9 @@ int tracer_drain_execs(struct tracer *tracer,
 int tracer_lookup(struct tracer *tracer, const struct exchange_key *key, struct exchange *out);
 int tracer_remove(struct tracer *tracer, const struct exchange_key *key);
 
-/* A walk over the keys; zeros begin it. */
-struct tracer_walk {
-	struct exchange_key next; /* found, and not given yet */
-	uint32_t given;
-	bool begun, ended;
-};
-
 /* Gives the next key, false after the last. What it gave may be removed. Keys that
  * come and go meanwhile may be missed or seen twice, but the walk ends. */
-bool tracer_walk(struct tracer *tracer, struct tracer_walk *walk, struct exchange_key *key);
+bool tracer_walk(struct tracer *tracer, struct records_walk *walk, struct exchange_key *key);
 
 /* The id of what a process has open as fd (struct socket), 0 if nobody knows. */
 uint64_t tracer_socket(struct tracer *tracer, uint32_t tgid, int fd);

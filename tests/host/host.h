@@ -38,7 +38,12 @@ static struct host {
 	bool refuse_uid, refuse_method;
 	u32 fault_at; /* the fault_at-th read of user memory from now fails; 0: none does */
 	bool perf_full;
-	struct exchange event[HOST_EVENTS_MAX]; /* what was submitted, and not taken out yet */
+	/* What was submitted, and not taken out yet; as it was sent, too. */
+	struct exchange event[HOST_EVENTS_MAX];
+	struct host_bytes {
+		size_t n;
+		__u8 bytes[sizeof(struct exchange)];
+	} sent[HOST_EVENTS_MAX];
 	size_t n_events;
 } host;
 
@@ -194,9 +199,10 @@ static int host_perf_submit(void *ctx, const void *data, size_t size)
 	(void)ctx;
 	if (host.perf_full || host.n_events == HOST_EVENTS_MAX)
 		return -ENOSPC;
-	memset(&event, 0, sizeof(event));
-	if (event_decode(data, size, &event))
+	if (event_decode(data, size, &event) || size > sizeof(host.sent[0].bytes))
 		abort();
+	host.sent[host.n_events].n = size;
+	memcpy(host.sent[host.n_events].bytes, data, size);
 	host.event[host.n_events++] = event.exchange;
 	return 0;
 }
