@@ -122,16 +122,18 @@ static void print_table(FILE *file, const struct row **rows, size_t n)
 static const struct {
 	const char *words;
 	size_t offset;
+	bool rare;
 } counted[] = {
-	{"shown", offsetof(struct counters, shown)},
-	{"filtered out", offsetof(struct counters, filtered)},
-	{"not S3", offsetof(struct counters, not_s3)},
-	{"lost", offsetof(struct counters, lost)},
-	{"evicted", offsetof(struct counters, evicted)},
-	{"truncated", offsetof(struct counters, truncated)},
-	{"not followed", offsetof(struct counters, unfollowed)},
-	{"calls evicted", offsetof(struct counters, calls_evicted)},
-	{"output errors", offsetof(struct counters, output_errors)},
+	{"shown", offsetof(struct counters, shown), false},
+	{"filtered out", offsetof(struct counters, filtered), false},
+	{"not S3", offsetof(struct counters, not_s3), false},
+	{"lost", offsetof(struct counters, lost), false},
+	{"evicted", offsetof(struct counters, evicted), false},
+	{"truncated", offsetof(struct counters, truncated), false},
+	{"not followed", offsetof(struct counters, unfollowed), false},
+	{"calls evicted", offsetof(struct counters, calls_evicted), false},
+	{"output errors", offsetof(struct counters, output_errors), false},
+	{"descriptors misread", offsetof(struct counters, misread), true},
 };
 
 _Static_assert(sizeof(counted) / sizeof(counted[0]) == sizeof(struct counters) / sizeof(uint64_t),
@@ -150,10 +152,12 @@ int summary_print(const struct summary *summary, const struct counters *counters
 	errno = 0;
 	if (n)
 		print_table(file, rows, n);
-	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
-		fprintf(file, "%s%" PRIu64 " %s", i ? ", " : "",
-			*(const uint64_t *)((const char *)counters + counted[i].offset),
-			counted[i].words);
+	for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+		uint64_t count = *(const uint64_t *)((const char *)counters + counted[i].offset);
+
+		if (count || !counted[i].rare)
+			fprintf(file, "%s%" PRIu64 " %s", i ? ", " : "", count, counted[i].words);
+	}
 	putc('\n', file);
 	fflush(file);
 	if (!ferror(file))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was not shown, and why. Always printed at the end, also when zero. */
+/* What was not shown, and why. Always printed at the end, also when zero; what never
+ * should happen, only when it has. */
 #ifndef S3SLOWER_COUNTERS_H
 #define S3SLOWER_COUNTERS_H
 
@@ -15,6 +16,7 @@ struct counters {
 	uint64_t unfollowed;	/* calls or requests that could not be followed: tables full */
 	uint64_t calls_evicted; /* calls whose next attempt would not be joined any more */
 	uint64_t output_errors; /* rows the sink could not write */
+	uint64_t misread;	/* descriptors read from TLS objects that calls disproved */
 };
 
 #endif

@@ -716,6 +716,8 @@ static __always_inline void take_layout(struct exchange *e, const struct moved *
 	e->flags |= EXCHANGE_FD_READ;
 #ifdef TLS_ONLY
 	take_unwatched(e, e->fd == fd ? socket : 0);
+#else
+	(void)socket;
 #endif
 }
 

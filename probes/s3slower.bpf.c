@@ -842,15 +842,15 @@ int on_sys_exit(struct raw_args *ctx)
  * its descriptors is what it was. */
 BPF_TABLE("lru_hash", u32, u64, changed, 8192);
 
-/* inet_sock_set_state: what its peer does to a socket leaves it open. An interrupt
- * may come while any process runs: one too many is said to have changed. */
+/* inet_sock_set_state: a socket that its peer closes stays open. A reset may arrive while
+ * any process runs: one too many is said to have changed. */
 int on_socket_state(struct raw_args *ctx)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32, to = ctx->arg[2];
+	u32 tgid = bpf_get_current_pid_tgid() >> 32, from = ctx->arg[1], to = ctx->arg[2];
 	u64 now;
 
-	if (to != STATE_SYN_SENT && to != STATE_FIN_WAIT1 && to != STATE_LAST_ACK &&
-	    to != STATE_CLOSE)
+	if (to != STATE_SYN_SENT && ((from != STATE_ESTABLISHED && from != STATE_CLOSE_WAIT) ||
+				     to == STATE_CLOSE_WAIT))
 		return 0;
 	now = bpf_ktime_get_ns();
 	changed.update(&tgid, &now);

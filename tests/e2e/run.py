@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
-MODULES = ("cases", "program", "libraries", "golang", "discovery", "addresses", "connection", "doctor",
+MODULES = ("cases", "program", "libraries", "golang", "discovery", "addresses", "tlsonly", "connection", "doctor",
            "clients", "targets", "calls", "matrix")
 
 # Not in a run without arguments: they are long, and `make e2e-matrix` asks for them by name.

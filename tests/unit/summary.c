@@ -98,6 +98,7 @@ static void test_counters(void)
 				.evicted = 6,
 				.truncated = 7,
 				.unfollowed = 8,
+				.misread = 11,
 				.calls_evicted = 10,
 				.output_errors = 9};
 
@@ -109,7 +110,7 @@ static void test_counters(void)
 	CU_ASSERT_STRING_EQUAL(
 		printed(summary, &some),
 		"23 shown, 1 filtered out, 4 not S3, 5 lost, 6 evicted, 7 truncated, "
-		"8 not followed, 10 calls evicted, 9 output errors\n");
+		"8 not followed, 10 calls evicted, 9 output errors, 11 descriptors misread\n");
 	free(text);
 	summary_free(summary);
 }
