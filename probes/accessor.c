@@ -16,7 +16,7 @@
 
 struct value {
 	enum {
-		NOTHING, /* that we know */
+		NOTHING,  /* that we know */
 		ARGUMENT, /* n, and so many bytes behind it */
 		PLACE,	  /* what is at a place, as a pointer so many bytes behind it */
 		NUMBER,	  /* n */
@@ -383,8 +383,8 @@ int accessor_read(struct decoder *d, const uint8_t *code, size_t n, uint64_t pc,
 		  struct accessor *out)
 {
 	static const uint8_t argument[] = {SITE_ARG1, SITE_ARG2, SITE_ARG3};
-	struct walk w = {.decoder = d, .code = code, .n = n, .pc = pc, .tells = tells,
-			 .assumed = assumed};
+	struct walk w = {
+		.decoder = d, .code = code, .n = n, .pc = pc, .tells = tells, .assumed = assumed};
 
 	for (size_t i = 0; i < sizeof(argument); i++)
 		w.path[0].reg[argument[i]] = (struct value){.kind = ARGUMENT, .n = i};

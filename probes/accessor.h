@@ -40,10 +40,10 @@ struct accessor {
 };
 
 enum accessor_tells {
-	ACCESSOR_RETURNS,     /* f(object): what it returns */
-	ACCESSOR_STORES,      /* f(object, to): what it stores at its second argument */
+	ACCESSOR_RETURNS,      /* f(object): what it returns */
+	ACCESSOR_STORES,       /* f(object, to): what it stores at its second argument */
 	ACCESSOR_STORES_THIRD, /* f(object, a, to) */
-	ACCESSOR_KEEPS,	      /* f(object, value): where it puts its second argument */
+	ACCESSOR_KEEPS,	       /* f(object, value): where it puts its second argument */
 };
 
 /* Runs n bytes of a function that lies at pc, along all of its paths. Pointers that

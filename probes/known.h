@@ -37,7 +37,7 @@ struct known_file {
 	unsigned libraries;	   /* bit i: probe_libraries[i] */
 	struct probe_point *point; /* owned */
 	size_t n_points;
-	char descriptor[96]; /* how its objects lead to theirs: layout.h; "" is not known */
+	char descriptor[64]; /* how its objects lead to theirs: layout.h; "" is not known */
 	int handle;	     /* of the tracer, or -errno */
 	int watch;  /* of changes.h, or -errno */
 	uint32_t users;

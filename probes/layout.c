@@ -41,7 +41,7 @@ struct part {
 
 /* The first row of a library by which everything is found is the file's. */
 struct row {
-	const char *library, *version;
+	const char *library, *how;
 	const char *has, *lacks; /* exported functions that tell the version; or NULL */
 	struct part part[PARTS];
 };
@@ -52,7 +52,10 @@ static const struct accessor_condition is_tls = {{{0}, 1, 4}, 0xffffffff, 0, tru
 
 /* The type is a socket's: of any other BIO, one in memory, say, num means nothing.
  * struct bio_st has retry_reason and num side by side, as BoringSSL's has. */
-#define SSL_TO_BIO {STEP_FOLLOW, .accessor = "SSL_get_rbio"}
+#define SSL_TO_BIO                                                                                 \
+	{                                                                                          \
+		STEP_FOLLOW, .accessor = "SSL_get_rbio"                                            \
+	}
 #define BIO_TYPE STEP_IS, .size = 4, .value = {SOCKET_BIO}
 #define BIO_NUM STEP_DESCRIPTOR, .size = 4, .value = {NUMBER_MAX}
 
@@ -66,12 +69,11 @@ static const struct accessor_condition is_tls = {{{0}, 1, 4}, 0xffffffff, 0, tru
 		0xbc020cb9, 0x43fdf3b9, 0x43fdf347, 0xb954d952                                     \
 	}
 #define GO_TYPE STEP_IS, .offset = {0, 16}, .n = 2, .size = 4
-#define GO_SYSFD                                                                                   \
-	STEP_DESCRIPTOR, .offset = {8, 0, 16}, .n = 3, .size = 4, .value = { NUMBER_MAX }
+#define GO_SYSFD STEP_DESCRIPTOR, .offset = {8, 0, 16}, .n = 3, .size = 4, .value = {NUMBER_MAX}
 
 static const struct row rows[] = {
 	{"openssl",
-	 "read from its accessors",
+	 "as its accessors tell",
 	 NULL,
 	 NULL,
 	 {SSL_TO_BIO,
@@ -79,44 +81,40 @@ static const struct row rows[] = {
 	  {BIO_NUM, .accessor = "BIO_get_retry_reason", .behind = 4, .beside = "crypto"}}},
 	/* libcrypto is not beside it. */
 	{"openssl",
-	 "of OpenSSL 3",
+	 "as in all of OpenSSL 3",
 	 "SSL_CTX_new_ex",
 	 NULL,
 	 {SSL_TO_BIO, {BIO_TYPE, .offset = {8, 0}, .n = 2}, {BIO_NUM, .offset = {0x38}, .n = 1}}},
 	{"openssl",
-	 "of OpenSSL 1.1.1",
+	 "as in OpenSSL 1.1.1",
 	 "SSL_CTX_set_psk_find_session_callback",
 	 "SSL_CTX_new_ex",
 	 {SSL_TO_BIO, {BIO_TYPE, .offset = {0, 0}, .n = 2}, {BIO_NUM, .offset = {0x30}, .n = 1}}},
 	/* A program's own function to send with may have anything for a "transport
 	 * pointer"; that it has one is told by itself. */
 	{"gnutls",
-	 "read from its accessors",
+	 "as its accessors tell",
 	 NULL,
 	 NULL,
 	 {{STEP_IS, .accessor = "gnutls_transport_set_push_function", .tells = ACCESSOR_KEEPS},
-	  {STEP_DESCRIPTOR,
-	   .accessor = "gnutls_transport_get_ptr2",
-	   .tells = ACCESSOR_STORES_THIRD,
+	  {STEP_DESCRIPTOR, .accessor = "gnutls_transport_get_ptr2", .tells = ACCESSOR_STORES_THIRD,
 	   .value = {POINTER_MIN}}}},
 	{"s2n",
-	 "read from its accessors",
+	 "as its accessors tell",
 	 NULL,
 	 NULL,
-	 {{STEP_DESCRIPTOR,
-	   .accessor = "s2n_connection_get_write_fd",
-	   .tells = ACCESSOR_STORES,
+	 {{STEP_DESCRIPTOR, .accessor = "s2n_connection_get_write_fd", .tells = ACCESSOR_STORES,
 	   .value = {NUMBER_MAX}}}},
 	/* rclone's connections are net.Conns around one of the net package's. */
 	{"gotls",
-	 "of rclone's timeoutConn",
+	 "behind rclone's timeoutConn",
 	 "github.com/rclone/rclone/fs/fshttp.(*timeoutConn).Write",
 	 NULL,
 	 {{GO_TYPE, .value = {0xd7af6423, 0x28509b23, 0x28509bdd, 0x6aa7f544}},
 	  {STEP_FOLLOW, .offset = {8}, .n = 1},
 	  {GO_TYPE, .value = GO_TCP},
 	  {GO_SYSFD}}},
-	{"gotls", "of net.TCPConn", NULL, NULL, {{GO_TYPE, .value = GO_TCP}, {GO_SYSFD}}},
+	{"gotls", "behind net.TCPConn", NULL, NULL, {{GO_TYPE, .value = GO_TCP}, {GO_SYSFD}}},
 };
 
 /* --- finding -------------------------------------------------------------------- */
@@ -253,11 +251,12 @@ int layout_find(const struct probe_library *library, const char *path, struct de
 		    (row->lacks && has(library->name, path, row->lacks)))
 			continue;
 		memset(out, 0, sizeof(*out));
-		for (const struct part *p = row->part; p < row->part + PARTS && p->kind && !err; p++)
+		for (const struct part *p = row->part; p < row->part + PARTS && p->kind && !err;
+		     p++)
 			err = add_part(&s, p);
 		if (err)
 			continue;
-		snprintf(out->from, sizeof(out->from), "%s", row->version);
+		snprintf(out->from, sizeof(out->from), "%s", row->how);
 		return 0;
 	}
 	return -ENOENT;

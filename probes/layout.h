@@ -13,7 +13,7 @@
 
 struct layout {
 	struct steps steps;
-	char from[96]; /* for people: whose objects, and by what that is known */
+	char from[64]; /* for people: "as its accessors tell" */
 };
 
 /* Finds the layout of one file, whose functions are there as probe_resolve() finds
