@@ -39,7 +39,7 @@ struct known_file {
 	size_t n_points;
 	char descriptor[64]; /* how its objects lead to theirs: layout.h; "" is not known */
 	int handle;	     /* of the tracer, or -errno */
-	int watch;  /* of changes.h, or -errno */
+	int watch;	     /* of changes.h, or -errno */
 	uint32_t users;
 	uint64_t unused_since; /* ns, 0: it is used */
 };
