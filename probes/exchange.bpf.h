@@ -438,10 +438,12 @@ struct moved {
 	struct exchange_key *key;
 	const struct bytes *b; /* not for an end */
 	u64 entered;	       /* when the call was entered, 0 if not seen */
-	u64 polled; /* receive: how long this thread has spent waiting in poll and its like, ever */
+	union {
+		u64 polled; /* receive: what this thread spent waiting in poll and its like, ever */
+		u64 layout; /* send: the number of the TLS object's layout, 0 not known */
+	};
 	s32 fd;	    /* the descriptor under a TLS object, -1 if not seen */
 	u32 flags;  /* EXCHANGE_* to add to the record's */
-	u32 layout; /* send: the number of the TLS object's layout; 0 not known */
 };
 
 /* The connection is gone. */
@@ -653,14 +655,16 @@ static __always_inline s32 read_descriptor(u32 layout, u64 object, s32 known)
 {
 	struct steps *steps = layouts.lookup(&layout);
 	u64 mark = object, word, skip = 0;
+	const struct step *s;
 
 	if (!steps || steps->off)
 		return -1;
 	if (known >= 0)
 		return known;
+	s = steps->step;
 	LOOP
-	for (u32 i = 0; i < STEPS_MAX; i++) {
-		u32 what = steps->step[i].what;
+	for (u32 i = 0; i < STEPS_MAX; i++, s++) {
+		u64 what = s->what;
 
 		if (skip) {
 			skip = what & STEP_OR;
@@ -668,20 +672,23 @@ static __always_inline s32 read_descriptor(u32 layout, u64 object, s32 known)
 		}
 		if (what & STEP_FROM_MARK)
 			object = mark;
-		if (read_user(&word, sizeof(word), (void *)(object + steps->step[i].offset)))
+		if (read_user(&word, sizeof(word), (void *)(object + s->offset)))
 			return -1;
-		word &= steps->step[i].mask;
-		if (STEP_KIND(what) == STEP_FOLLOW) {
+		word &= s->mask;
+		if (what & STEP_FOLLOW) {
 			object = word;
 			if (what & STEP_MARK)
 				mark = word;
-		} else if (STEP_KIND(what) == STEP_DESCRIPTOR) {
-			return word < steps->step[i].value ? (s32)word : -1;
-		} else if ((word == steps->step[i].value) == (STEP_KIND(what) == STEP_IS)) {
-			skip = what & STEP_OR;
-		} else if (!(what & STEP_OR)) {
-			return -1;
+			continue;
 		}
+		if (what & STEP_DESCRIPTOR)
+			return word < s->value ? (s32)word : -1;
+		skip = what & STEP_OR;
+		if ((word == s->value) == !!(what & STEP_IS))
+			continue;
+		if (!skip)
+			return -1;
+		skip = 0;
 	}
 	return -1;
 }
@@ -994,7 +1001,7 @@ static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
 					  const struct bytes *b, u64 entered, s32 fd, u32 flags,
 					  u32 layout)
 {
-	struct moved m = {ctx, key, b, entered, 0, fd, flags, layout};
+	struct moved m = {ctx, key, b, entered, {layout}, fd, flags};
 
 	call_send(&m);
 }
@@ -1003,7 +1010,7 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
 					     u32 flags)
 {
-	struct moved m = {ctx, key, b, entered, polled, fd, flags, 0};
+	struct moved m = {ctx, key, b, entered, {polled}, fd, flags};
 
 	call_receive(&m);
 }

@@ -20,10 +20,10 @@ struct step {
 	__u64 value;
 };
 
-#define STEP_FOLLOW 1u	   /* it is the next object */
-#define STEP_IS 2u	   /* it has to be this value ... */
-#define STEP_IS_NOT 3u	   /* ... or anything else */
-#define STEP_DESCRIPTOR 4u /* it is the descriptor, if it is less than value */
+#define STEP_FOLLOW 0x01u     /* it is the next object */
+#define STEP_IS 0x02u	      /* it has to be this value ... */
+#define STEP_IS_NOT 0x04u     /* ... or anything else */
+#define STEP_DESCRIPTOR 0x08u /* it is the descriptor, if it is less than value */
 #define STEP_KIND(what) ((what)&0xff)
 #define STEP_FROM_MARK 0x100u /* of the object that was marked; the TLS object is, first */
 #define STEP_MARK 0x200u      /* the next object is marked */

@@ -33,14 +33,14 @@ static int find(const char *library, const char *pattern, bool decodes)
  * the mark, "*" sets it, "|" has an alternative. */
 static const char *steps(void)
 {
-	static const char signs[] = "?>=!#";
+	static const char signs[] = "?>=?!???#";
 	static char text[1024];
 	size_t n = 0;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < STEPS_MAX && layout.steps.step[i].what; i++) {
 		const struct step *s = &layout.steps.step[i];
-		char sign = STEP_KIND(s->what) <= 4 ? signs[STEP_KIND(s->what)] : '?';
+		char sign = STEP_KIND(s->what) <= 8 ? signs[STEP_KIND(s->what)] : '?';
 
 		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%c%x%s%s", i ? " " : "",
 				      s->what & STEP_FROM_MARK ? "^" : "", sign, s->offset,
