@@ -18,6 +18,7 @@
 #define PARTS 6
 #define ANY 5
 #define SOCKET_BIO 0x505 /* BIO_TYPE_SOCKET of openssl/bio.h, and BoringSSL's */
+#define SOCKET_TCP 2	 /* PR_DESC_SOCKET_TCP */
 #define NUMBER_MAX 0x7fffffff
 #define POINTER_MIN 0x10000 /* where memory begins: vm.mmap_min_addr */
 
@@ -105,6 +106,16 @@ static const struct row rows[] = {
 	 NULL,
 	 {{STEP_DESCRIPTOR, .accessor = "s2n_connection_get_write_fd", .tells = ACCESSOR_STORES,
 	   .value = {NUMBER_MAX}}}},
+	/* struct PRFileDesc of prio.h: methods, secret, lower, whose methods begin with the
+	 * kind of descriptor. What is secret of NSPR's own layer has not changed in
+	 * NSPR 4; PR_FileDesc2NativeHandle() reads it. */
+	{"nss",
+	 "as in NSPR 4",
+	 NULL,
+	 NULL,
+	 {{STEP_FOLLOW, .offset = {0x10}, .n = 1},
+	  {STEP_IS, .offset = {0, 0}, .n = 2, .size = 4, .value = {SOCKET_TCP}},
+	  {STEP_DESCRIPTOR, .offset = {8, 0x1c}, .n = 2, .size = 4, .value = {NUMBER_MAX}}}},
 	/* rclone's connections are net.Conns around one of the net package's. */
 	{"gotls",
 	 "behind rclone's timeoutConn",

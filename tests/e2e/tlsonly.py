@@ -85,6 +85,11 @@ def gnutls():
 
 
 @test
+def nss():
+    layer("nss")
+
+
+@test
 def s2n():
     layer("s2n", libraries.s2n_env())
 

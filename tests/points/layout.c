@@ -104,6 +104,12 @@ static void s2n(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(steps(), " #0"));
 }
 
+static void nss(void)
+{
+	CU_ASSERT_EQUAL(find("nss", "/usr/lib/*-linux-gnu/libssl3.so", true), 0);
+	CU_ASSERT_STRING_EQUAL(steps(), "^>10* ^>0 =0 ^>8 #1c");
+}
+
 static void go(void)
 {
 	if (find("gotls", "/usr/bin/rclone", true))
@@ -122,7 +128,6 @@ static void unknown_ones(void)
 	CU_ASSERT_EQUAL(find("gnutls", "build/points/like-gnutls.so", true), -2);
 	CU_ASSERT_EQUAL(find("s2n", "build/points/like-s2n.so", true), -2);
 	CU_ASSERT_EQUAL(find("openssl", "Makefile", true), -2);
-	CU_ASSERT_EQUAL(find("nss", "/usr/lib/*-linux-gnu/libssl3.so", true), -2);
 }
 
 CU_TestInfo layout_tests[] = {
@@ -131,6 +136,7 @@ CU_TestInfo layout_tests[] = {
 	{"OpenSSL 3.3", openssl_3_3},
 	{"GnuTLS", gnutls},
 	{"s2n", s2n},
+	{"NSS", nss},
 	{"Go", go},
 	{"what is not known", unknown_ones},
 	CU_TEST_INFO_NULL,
