@@ -442,8 +442,8 @@ struct moved {
 		u64 polled; /* receive: what this thread spent waiting in poll and its like, ever */
 		u64 layout; /* send: the number of the TLS object's layout, 0 not known */
 	};
-	s32 fd;	    /* the descriptor under a TLS object, -1 if not seen */
-	u32 flags;  /* EXCHANGE_* to add to the record's */
+	s32 fd;	   /* the descriptor under a TLS object, -1 if not seen */
+	u32 flags; /* EXCHANGE_* to add to the record's */
 };
 
 /* The connection is gone. */
