@@ -171,7 +171,9 @@ func work(worker int, client *http.Client, until time.Time) {
 			fail("dial", err)
 			return
 		}
-		defer conn.Close()
+		if !*hold {
+			defer conn.Close()
+		}
 	}
 	for i := 0; *seconds > 0 && time.Now().Before(until) || *seconds == 0 && i < *requests; i++ {
 		one := func() {
