@@ -12,7 +12,8 @@ struct event {
 	__u32 kind; /* EVENT_* */
 	__u64 time; /* when it was sent */
 	__u32 tgid;
-	struct exchange exchange; /* EVENT_EXCHANGE only */
+	struct exchange exchange;   /* EVENT_EXCHANGE only */
+	struct event_lookup lookup; /* EVENT_LOOKUP only */
 };
 
 /* When it was sent. 0, or -EBADMSG for what is too short to tell. */

@@ -9,6 +9,7 @@
 #include "linked.h"
 #include "kernel.bpf.h"
 #include "exchange.bpf.h"
+#include "hello.bpf.h"
 
 /* --- what the programs share: linked.h ----------------------------------- */
 
@@ -68,6 +69,7 @@ struct thread {
 	u64 polled;	 /* time spent in poll and its like, and in reads that gave nothing */
 	u64 try_conn;	 /* a TLS send that has to be repeated got rid of a part already ... */
 	u64 try_entered; /* ... and that is when it was first tried */
+	struct hello hello;
 };
 
 BPF_TABLE("hash", u32, struct thread, threads, MAX_THREADS);
@@ -686,6 +688,7 @@ int on_sys_enter(struct raw_args *ctx)
 	u64 nr = ctx->arg[1], id;
 	u32 kind = call_kind(nr), tid;
 	struct exchange_key key = {};
+	u64 hello = 0;
 	struct pt_regs r;
 	struct thread *t;
 
@@ -749,12 +752,20 @@ int on_sys_enter(struct raw_args *ctx)
 			return 0;
 		call_start(nr, &r, &b);
 		/* What cannot be read now is looked at when the call returns. */
-		if ((read_first(&word, &b) == 0 && !begins_request(word, b.n)) ||
-		    !process_wanted(key.tgid))
+		if (read_first(&word, &b) == 0 && !begins_request(word, b.n)) {
+			if (!begins_hello(word))
+				return 0;
+			hello = b.at;
+		}
+		if (!process_wanted(key.tgid))
 			return 0;
 	}
 	t = thread_get(tid);
-	if (t)
+	if (!t)
+		return 0;
+	if (hello)
+		hello_sent(&t->hello, key.conn, hello);
+	else
 		t->entered = bpf_ktime_get_ns();
 	return 0;
 }
@@ -815,8 +826,12 @@ int on_sys_exit(struct raw_args *ctx)
 			exchange_send(ctx, &key, b, entered, -1, proof(nr));
 		return 0;
 	}
-	if (!exchanges.lookup(&key))
+	if (!exchanges.lookup(&key)) {
+		if (t && t->hello.fd == (u32)key.conn + 1 && ret > 0 &&
+		    (nr == SYS_read || nr == SYS_recvfrom))
+			take_hello(&t->hello, &key, REGS_ARG1(&r), ret);
 		return 0;
+	}
 	if (nr == SYS_recvfrom && (REGS_ARG3(&r) & MSG_PEEK_FLAG))
 		return 0;
 	if (nr == SYS_recvmsg && (REGS_ARG2(&r) & MSG_PEEK_FLAG))
@@ -902,3 +917,7 @@ int on_process_fork(void *ctx)
 /* --- Go ------------------------------------------------------------------- */
 
 #include "go.bpf.h"
+
+/* --- names ----------------------------------------------------------------- */
+
+#include "lookup.bpf.h"
