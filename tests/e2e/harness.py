@@ -32,7 +32,9 @@ KEYS = ("timestamp pid tid comm uid method operation log_operation bucket key en
         " path latency_ms ttfb_ms phases request_size response_size status_code is_error"
         " error_code request_id host_id attempt max_attempts invocation_id backoff_ms state"
         " client_type client_version via fd local_address local_port peer_address peer_port"
-        " connection_id request_number reused idle_ms connect_ms tls_ms is_s3 truncated lost").split()
+        " connection is_s3 truncated lost").split()
+CONNECTION = ("id", "request_number", "reused", "idle_ms", "dns_ms", "connect_ms", "tls_ms",
+              "tls_resumed")
 
 # Variables of these machines that point clients at another CA, and ours.
 FOREIGN = ("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
