@@ -37,7 +37,7 @@ struct request {
 	int64_t idle_ns;       /* since the answer before; -1 none, or unknown */
 	/* Of the connection's first request, before it; -1 of the others, or unknown. */
 	int64_t dns_ns, connect_ns, tls_ns;
-	int resumed;	       /* whether its TLS session was an earlier one: 1 or 0; -1 likewise */
+	int resumed; /* whether its TLS session was an earlier one: 1 or 0; -1 likewise */
 	const char *comm;
 	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;

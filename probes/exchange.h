@@ -151,8 +151,8 @@ struct exchange_slot {
 
 /* The first 4 bytes of any event say what it is. */
 #define EVENT_EXCHANGE 1u
-#define EVENT_EXIT 2u /* a process with exchanges is going away */
-#define EVENT_EXEC 3u /* ... or becomes another program: its TLS objects are gone */
+#define EVENT_EXIT 2u	/* a process with exchanges is going away */
+#define EVENT_EXEC 3u	/* ... or becomes another program: its TLS objects are gone */
 #define EVENT_LOOKUP 4u /* a name was looked up */
 
 struct event_process {
@@ -171,7 +171,7 @@ struct event_lookup {
 	__u64 time; /* its return */
 	__u64 entered;
 	__u32 tid;
-	__u32 n;		     /* valid bytes in name, with a NUL at the end; the event ends there */
+	__u32 n; /* valid bytes in name, with a NUL at the end; the event ends there */
 	__u8 name[LOOKUP_NAME_CAP]; /* as the program gave it */
 };
 #define LOOKUP_FIXED (sizeof(struct event_lookup) - LOOKUP_NAME_CAP)

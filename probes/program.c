@@ -172,9 +172,8 @@ struct discovery *program_discover(const struct settings *s, struct tracer *trac
 
 	/* What doctor tells is about connections. */
 	for (unsigned i = 0; probe_libraries[i].name; i++)
-		if (probe_libraries[i].layer
-			    ? s->modes & settings_mode(probe_libraries[i].name)
-			    : !s->no_dns && !s->doctor)
+		if (probe_libraries[i].layer ? s->modes & settings_mode(probe_libraries[i].name)
+					     : !s->no_dns && !s->doctor)
 			wanted |= 1U << i;
 	d = discovery_new(tracer, wanted, s->detach_after_s);
 	if (!d) {

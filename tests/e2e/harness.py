@@ -263,6 +263,15 @@ def check_row(row):
     for phase in PHASES:
         expect(is_number(phases[phase]) and phases[phase] >= 0,
                f"{name}: phase {phase} is {phases[phase]}")
+    connection = row["connection"]
+    expect(isinstance(connection, dict) and set(connection) == set(CONNECTION),
+           f"{name}: the connection is {connection}")
+    for key, value in connection.items():
+        if key.endswith("_ms"):
+            expect(value is None or (is_number(value) and value >= 0), f"{name}: {key} is {value}")
+        if key != "idle_ms" and (key.endswith("_ms") or key == "tls_resumed"):
+            expect(value is None or connection["request_number"] == 1,
+                   f"{name}: {key} is {value} of request {connection['request_number']}")
     total = sum(phases[phase] for phase in PHASES)
     expect(abs(total - latency) <= 1e-6 * max(1, len(PHASES)) + latency * 1e-12,
            f"{name}: phases sum to {total}, latency_ms is {latency}: {phases}")
@@ -334,14 +343,14 @@ _certificates = None
 
 
 def certificates():
-    """Our own CA and a server certificate of it for localhost, *.localhost and 127.0.0.1."""
+    """Our own CA and a server certificate of it for localhost, *.localhost, s3.test and 127.0.0.1."""
     global _certificates
     if _certificates is None:
         where = scratch() / "tls"
         where.mkdir()
         ca, cert, key = where / "ca.pem", where / "server.pem", where / "server.key"
         names = ("DNS:localhost,DNS:*.localhost,DNS:s3.localhost,DNS:*.s3.localhost,"
-                 "IP:127.0.0.1,IP:::1")
+                 "DNS:s3.test,DNS:*.s3.test,IP:127.0.0.1,IP:::1")
         new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
         for command in (

@@ -92,8 +92,8 @@ static void decode(const unsigned char *data, size_t size)
 		return;
 	/* Events are put in order by a time that is looked at before they are checked. */
 	CHECK(early == 0 && time == event.time);
-	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT || event.kind == EVENT_EXEC ||
-	      event.kind == EVENT_LOOKUP);
+	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT ||
+	      event.kind == EVENT_EXEC || event.kind == EVENT_LOOKUP);
 	if (event.kind == EVENT_LOOKUP)
 		look(&event.lookup);
 	if (event.kind != EVENT_EXCHANGE)

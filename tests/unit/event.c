@@ -114,8 +114,8 @@ static void odd_lookups_are_refused(void)
 	for (size_t i = 0; i < N_OF(odd); i++)
 		odd[i] = looked_up("host");
 	odd[0].n = 0;
-	odd[1].n = 4;		     /* no end */
-	odd[2].n = 6;		     /* an end before its end */
+	odd[1].n = 4; /* no end */
+	odd[2].n = 6; /* an end before its end */
 	odd[3].n = LOOKUP_NAME_CAP + 1;
 	odd[4].entered = 5001;
 	odd[5].time = odd[5].entered = 1ULL << 63;

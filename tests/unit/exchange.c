@@ -823,11 +823,8 @@ static void setting_up_is_the_first_requests(void)
 {
 	struct exchange_key key = host_key(CONN);
 	struct exchange_key object = {.conn = 0x1000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
-	struct socket s = {.id = 99,
-			   .connected = 1,
-			   .shaken = EXCHANGE_RESUMED,
-			   .begun = 1,
-			   .setup_ns = 7};
+	struct socket s = {
+		.id = 99, .connected = 1, .shaken = EXCHANGE_RESUMED, .begun = 1, .setup_ns = 7};
 	struct socket tls = {.id = 98, .connected = 1, .begun = 8, .setup_ns = 5};
 	const struct exchange *e;
 

@@ -187,8 +187,8 @@ static void test_table(void)
 static void test_table_wide(void)
 {
 	static const char *const headings[] = {
-		"DNS", "CONN",	 "TLS",	      "TTFB",	    "SEND",  "EXPECT", "WAIT", "RECV",
-		"STALL", "REQ_BYTES", "RESP_BYTES", "STATE", "CLIENT", "VIA",  "PEER"};
+		"DNS",	 "CONN",      "TLS",	    "TTFB",  "SEND",   "EXPECT", "WAIT", "RECV",
+		"STALL", "REQ_BYTES", "RESP_BYTES", "STATE", "CLIENT", "VIA",	 "PEER"};
 	char word[20][40];
 
 	make_request();
@@ -206,22 +206,11 @@ static void test_table_wide(void)
 			       word[7], word[8], word[9], word[10], word[11], word[12], word[13],
 			       word[14], word[15]),
 			16);
-	static const char *const want[] = {"s3.amazonaws.com",
-					   "4.000",
-					   "2.000",
-					   "3.000",
-					   "12.000",
-					   "10.000",
-					   "0.000",
-					   "2.000",
-					   "0.346",
-					   "0.000",
-					   "5000000000",
-					   "0",
-					   "complete",
-					   "boto3",
-					   "openssl",
-					   "10.0.0.7:443"};
+	static const char *const want[] = {
+		"s3.amazonaws.com", "4.000", "2.000",	 "3.000", "12.000",
+		"10.000",	    "0.000", "2.000",	 "0.346", "0.000",
+		"5000000000",	    "0",     "complete", "boto3", "openssl",
+		"10.0.0.7:443"};
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
 		CU_ASSERT_STRING_EQUAL(word[i], want[i]);
 	free(text);
@@ -756,8 +745,8 @@ static void test_csv_names_are_json_keys(void)
 	for (const char *p = text; *p;) {
 		char key[80];
 		next_cell(&p, name);
-		snprintf(key, sizeof(key), "\"%s\":",
-			 strcmp(name, "connection_id") == 0 ? "id" : name);
+		snprintf(key, sizeof(key),
+			 "\"%s\":", strcmp(name, "connection_id") == 0 ? "id" : name);
 		const char *found = strstr(at, key);
 		CU_ASSERT_PTR_NOT_NULL(found);
 		at = found ? found : at;
