@@ -27,7 +27,7 @@
 #define HELLO_RETRY 0x1dbe11619ae574adULL
 
 /* A client's handshake, until the server's choice was read. The session is its length
- * and its first 7 bytes: no other one has the same. */
+ * and its first 7 bytes: no other one has the same. A shorter one is not compared. */
 struct hello {
 	u64 session; /* that the client named */
 	u32 fd;	     /* its descriptor, plus one; 0: none */
@@ -103,6 +103,8 @@ static __always_inline u32 hello_received(struct hello *h, u64 at, u64 n)
 		return 0;
 	if (versioned)
 		resumed = chosen;
+	else if (SESSION_LENGTH(session) - 1U < 6)
+		return 0;
 	return resumed ? EXCHANGE_RESUMED : EXCHANGE_FULL;
 }
 

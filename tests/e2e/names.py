@@ -2,13 +2,16 @@
 """The look-up of a name that a connection waited for, against a name server that takes its time,
 and as the client itself timed it."""
 import functools
+import glob
 import os
+import shutil
 import socket
 import struct
 import threading
 import time
 
 import harness
+import libraries
 from connection import a_bucket, curl, each, lies_within, of, traced
 from harness import expect, test
 
@@ -131,6 +134,24 @@ def node_too():
     rows, out = traced(asking("node", "-e", NODE, harness.certificates().ca,
                               one.ports["https"], f"/{bucket}/k"), 1)
     lies_within(of(rows[0], "dns_ms"), float(out), "Node.js", DELAY_MS)
+
+
+@test
+def another_c_library():
+    """Not the system's: as in a container. Python looks addresses up, too."""
+    one, bucket = a_bucket()
+    where = harness.scratch() / "libc"
+    where.mkdir()
+    (system,) = glob.glob("/lib/*-linux-gnu/libc.so.6")
+    with libraries.mapped(shutil.copy(system, where)):
+        rows, _ = traced(["env", f"LD_LIBRARY_PATH={where}", harness.PYTHON, "-c",
+                          "import http.client, sys\n"
+                          "c = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]))\n"
+                          "c.request('GET', sys.argv[2],\n"
+                          "          headers={'x-amz-content-sha256': 'UNSIGNED-PAYLOAD'})\n"
+                          "c.getresponse().read()",
+                          str(one.ports["http"]), f"/{bucket}/k"], 1)
+    expect(of(rows[0], "dns_ms") is not None, f"{rows[0]['connection']}")
 
 
 # argv: PORT PATH. Connects to an address, without asking anybody for one.

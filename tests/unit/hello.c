@@ -96,6 +96,11 @@ static void sessions_go_on(void)
 		{"", SESSION, v12, EXCHANGE_FULL},
 		{"", "", v12, EXCHANGE_FULL},
 		{"", "", v12_psk, EXCHANGE_FULL},
+		/* too short to be compared */
+		{"abcdefg", "abcdefg", v12, EXCHANGE_RESUMED},
+		{"abcdef", "abcdef", v12, 0},
+		{"a", "a", v12, 0},
+		{"a", "a", v13, EXCHANGE_FULL},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
