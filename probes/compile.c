@@ -154,29 +154,64 @@ static void hide_symbols(void)
 	mount("/dev/null", "/proc/kallsyms", NULL, MS_BIND, NULL);
 }
 
-static int child(const char *text, const char *const *flags, size_t n_flags, const char *dir,
-		 int out)
+/* What is compiled, and where the results go. */
+struct job {
+	const char *text, *dir;
+	const char *const *flags;
+	size_t n_flags, n_parts; /* one part: all of it */
+	const char *const *parts;
+	int out[COMPILE_PARTS];
+};
+
+static int compile_part(const struct libbcc *bcc, const struct job *job, size_t part)
 {
-	struct verdict verdict = {0};
+	const char *all[COMPILE_FLAGS_MAX + 1];
+	struct verdict verdict = {bcc->handle ? 0 : -ENOPKG};
+	size_t n = job->n_flags;
 	struct object object;
-	struct libbcc bcc;
 	void *module;
 
-	hide_symbols();
-	setenv("BCC_KERNEL_SOURCE", dir, 1);
-	verdict.err = libbcc_open(&bcc);
+	for (size_t i = 0; i < n; i++)
+		all[i] = job->flags[i];
+	if (job->n_parts > 1)
+		all[n++] = job->parts[part];
 	if (!verdict.err) {
-		const char *all[COMPILE_FLAGS_MAX];
-
-		for (size_t i = 0; i < n_flags; i++)
-			all[i] = flags[i];
 		module =
-			bcc.bpf_module_create_c_from_string(text, 0, all, (int)n_flags, true, NULL);
-		verdict.err = module ? take_object(&bcc, module, &object) : -EINVAL;
+			bcc->bpf_module_create_c_from_string(job->text, 0, all, (int)n, true, NULL);
+		verdict.err = module ? take_object(bcc, module, &object) : -EINVAL;
 	}
-	if (write(out, &verdict, sizeof(verdict)) != sizeof(verdict) || verdict.err)
+	if (object_write_all(job->out[part], &verdict, sizeof(verdict)) || verdict.err)
 		return 1;
-	return object_write(&object, out) ? 1 : 0;
+	return object_write(&object, job->out[part]) ? 1 : 0;
+}
+
+/* The compiler is loaded once, and shared by a fork for each further part. */
+static int child(const struct job *job)
+{
+	struct libbcc bcc = {0};
+	int status, err;
+
+	hide_symbols();
+	setenv("BCC_KERNEL_SOURCE", job->dir, 1);
+	if (libbcc_open(&bcc))
+		bcc.handle = NULL;
+	for (size_t i = 1; i < job->n_parts; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (size_t k = 0; k < job->n_parts; k++)
+				if (k != i)
+					close(job->out[k]);
+			_exit(compile_part(&bcc, job, i));
+		}
+		close(job->out[i]);
+	}
+	err = compile_part(&bcc, job, 0);
+	close(job->out[0]);
+	while (wait(&status) > 0 || errno == EINTR)
+		;
+	return err;
 }
 
 /* The first line of the compiler's output that says "error:", else the first. */
@@ -219,12 +254,68 @@ static int receive(int fd, struct object *object)
 	return verdict.err ? verdict.err : object_read(object, fd);
 }
 
-int compile(const char *text, const char *const *flags, size_t n_flags, struct object *object,
-	    char *message, size_t size)
+/* The first part is the object, the others are added to it. */
+static int receive_all(const int *fds, size_t n, struct object *object)
 {
+	int err = receive(fds[0], object);
+
+	for (size_t i = 1; i < n && !err; i++) {
+		struct object more = {0};
+
+		err = receive(fds[i], &more);
+		if (!err)
+			err = object_join(object, &more);
+		object_free(&more);
+		if (err)
+			object_free(object);
+	}
+	return err;
+}
+
+/* Runs the fork. 0 or -errno, as compile(). */
+static int run(struct job *job, int log, struct object *object)
+{
+	int in[COMPILE_PARTS], pipes[2], status, err = 0;
+	size_t opened = 0;
+	pid_t pid = -1;
+
+	for (; opened < job->n_parts && !err; opened += !err) {
+		err = pipe2(pipes, O_CLOEXEC) ? -errno : 0;
+		if (!err) {
+			in[opened] = pipes[0];
+			job->out[opened] = pipes[1];
+		}
+	}
+	if (!err) {
+		pid = fork();
+		err = pid < 0 ? -errno : 0;
+	}
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(log, 1);
+		dup2(log, 2);
+		_exit(child(job));
+	}
+	for (size_t i = 0; i < opened; i++)
+		close(job->out[i]);
+	if (!err) {
+		err = receive_all(in, opened, object);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	for (size_t i = 0; i < opened; i++)
+		close(in[i]);
+	return err;
+}
+
+int compile(const char *text, const char *const *flags, size_t n_flags,
+	    const char *const parts[COMPILE_PARTS], struct object *object, char *message,
+	    size_t size)
+{
+	struct job job = {.text = text, .flags = flags, .n_flags = n_flags, .parts = parts};
 	char dir[256];
-	int pipes[2], log, err, status;
-	pid_t pid;
+	int log, err;
 
 	message[0] = '\0';
 	if (n_flags > COMPILE_FLAGS_MAX)
@@ -236,34 +327,15 @@ int compile(const char *text, const char *const *flags, size_t n_flags, struct o
 		return err;
 	}
 	log = scratch_file(dir);
-	if (pipe2(pipes, O_CLOEXEC)) {
-		err = -errno;
-		goto out;
-	}
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(open("/dev/null", O_RDONLY), 0);
-		dup2(log, 1);
-		dup2(log, 2);
-		_exit(child(text, flags, n_flags, dir, pipes[1]));
-	}
-	close(pipes[1]);
-	if (pid < 0) {
-		err = -errno;
-	} else {
-		err = receive(pipes[0], object);
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-	}
-	close(pipes[0]);
+	job.dir = dir;
+	job.n_parts = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? COMPILE_PARTS : 1;
+	err = run(&job, log, object);
 	if (err == -ENOPKG)
 		snprintf(message, size,
 			 "libbcc.so.0 cannot be loaded; install it (Debian: apt-get "
 			 "install libbpfcc)");
 	else if (err == -EINVAL)
 		first_error(log, message, size);
-out:
 	if (err && !message[0])
 		snprintf(message, size, "compiling the programs failed: %s", strerror(-err));
 	close(log);

@@ -326,18 +326,19 @@ static __always_inline void append_tail(struct exchange *e, const struct bytes *
 }
 
 /* Whether the bytes end with an empty line: the end of a head, if they are one.
- * kept, len: what was kept of the run so far, for calls of less than 4 bytes. */
+ * kept, len: the run so far, if all of it was kept; the program's memory, which is
+ * slower to read, is asked only if not. */
 static __always_inline int ends_head(const struct bytes *b, const u8 *kept, u64 len, u64 mask)
 {
 	u32 word = 0;
 
-	if (b->last_n >= 4) {
-		fetch_last(&word, 4, b, b->last_n - 4);
-	} else if (len >= 4) {
+	if (len >= 4) {
 		len -= 4;
 		KEEP(len);
 		len &= mask;
-		read_kernel(&word, 4, kept + len);
+		word = *(const u32 *)(kept + len);
+	} else if (b->last_n >= 4) {
+		fetch_last(&word, 4, b, b->last_n - 4);
 	}
 	return word == CRLFCRLF;
 }

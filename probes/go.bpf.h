@@ -11,7 +11,7 @@
  */
 #ifndef S3SLOWER_GO_BPF_H
 #define S3SLOWER_GO_BPF_H
-#ifdef WITH_TLS
+#if defined(WITH_TLS) && !defined(WITHOUT_PROGRAMS)
 
 /* A goroutine is in one call of each kind at a time, unless TLS runs over TLS: the
  * inner call then takes the outer one's place, whose arguments were kept. Where
@@ -62,8 +62,7 @@ static __always_inline void go_key(struct pt_regs *ctx, u64 site, u32 what, stru
  * thread before this one returns. Write takes all or fails, and what it did not
  * take is subtracted then. A call for which the stack had to grow is entered twice.
  */
-static __always_inline void go_writes(struct pt_regs *ctx, u64 site, const struct go_call *call,
-				      u32 tgid)
+static __always_inline void go_writes(struct pt_regs *ctx, u64 site, struct go_call *call, u32 tgid)
 {
 	struct go_call_key at = {call->conn, tgid, GO_WRITING};
 	struct exchange_key key = {call->conn, tgid, SITE_LAYER(site)};

@@ -37,6 +37,11 @@ int object_write(const struct object *object, int fd);
 int object_read(struct object *object, int fd);
 void object_free(struct object *object);
 
+/* Adds the programs of another part of the same text, which has the same maps as far
+ * as it has them. 0; -E2BIG; -EBADMSG when both have a program or differ in a map.
+ * On failure `to` stays as it was. */
+int object_join(struct object *to, const struct object *more);
+
 /* All n bytes or -errno; -EBADMSG when the stream ends early. */
 int object_write_all(int fd, const void *p, size_t n);
 int object_read_all(int fd, void *p, size_t n);

@@ -67,6 +67,7 @@ static int specialise(struct program *p, const struct settings *settings, char *
 
 int program_build(struct program *p, const struct settings *settings, char *message, size_t size)
 {
+	static const char *const parts[COMPILE_PARTS] = {"-DWITHOUT_LINKED", "-DWITHOUT_PROGRAMS"};
 	int err = specialise(p, settings, message, size);
 	struct cache cache;
 
@@ -75,7 +76,7 @@ int program_build(struct program *p, const struct settings *settings, char *mess
 	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n);
 	err = cache_load(&cache, &p->object);
 	if (err) {
-		err = compile(embedded_text, p->flags, p->n, &p->object, message, size);
+		err = compile(embedded_text, p->flags, p->n, parts, &p->object, message, size);
 		if (!err)
 			cache_store(&cache, &p->object);
 	}

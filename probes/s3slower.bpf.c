@@ -2,7 +2,8 @@
 /*
  * The programs: what each probe sees, said in terms of exchange.bpf.h. Every
  * function that is not static is a program; WITH_* macros compile out those
- * that no chosen probe needs.
+ * that no chosen probe needs. WITHOUT_* macros take out one part or the other of
+ * the text, so that both can be compiled at the same time (compile.h).
  */
 #include "exchange.h"
 #include "site.h"
@@ -12,6 +13,7 @@
 #include "hello.bpf.h"
 
 /* --- what the programs share: linked.h ----------------------------------- */
+#ifndef WITHOUT_LINKED
 
 int linked_send(void *moved)
 {
@@ -36,6 +38,9 @@ int linked_gather(void *vector)
 	gather(vector);
 	return 0;
 }
+
+#endif
+#ifndef WITHOUT_PROGRAMS
 
 /* A TLS call under way. "send" and "receive" can nest in one another (Node.js). */
 struct tls_call {
@@ -912,6 +917,8 @@ int on_process_fork(void *ctx)
 	tree.update(&child, &one);
 	return 0;
 }
+#endif
+
 #endif
 
 /* --- Go ------------------------------------------------------------------- */

@@ -26,8 +26,11 @@ probed, like one on another machine; with "server probed" it uses the system's, 
                       text a request
   s3slower openssl    the same with --mode openssl: what the peers do, and so what is judged
   s3slower json       ./s3slower --json -o /dev/null: 31 fields a request
-  bpftrace            uprobes on SSL_write and SSL_read, one line a request: pid, comm, latency.
-                      It parses nothing: less work than ours
+  bpftrace            uprobes on SSL_write and SSL_read, one line a request: pid, comm, latency,
+                      status, and the first line of what was asked: enough to say which request
+                      was slow. It parses nothing: less work than ours
+  bpftrace times      the same without the last two: it says that something was slow, not what.
+                      Not a peer, but the least that two probes with their returns cost there
   sslsniff            Debian's sslsniff-bpfcc -g -n to /dev/null, one event a call, with the header
                       tree of probes/include in place of kernel headers
 
@@ -182,11 +185,12 @@ def run_bystander():
 
 class Column:
     """Something that may be traced with. argv None: nothing. events: perf events that the
-    process has open once it traces; 0: it says so on stderr."""
+    process has open once it traces; 0: it says so on stderr. peer: ours is compared with it."""
 
-    def __init__(self, name, argv=None, events=0, env=None, rows=None):
+    def __init__(self, name, argv=None, events=0, env=None, rows=None, peer=True):
         self.name, self.argv, self.events, self.env, self.rows = name, argv, events, env or {}, rows
         self.ours = argv is not None and argv[0] == S3SLOWER
+        self.peer = peer and argv is not None and not self.ours
         self.failed = None  # why it is left out
 
 
@@ -318,6 +322,40 @@ class Tracer:
 
 BPFTRACE = """\
 uprobe:LIB:SSL_write {
+	if (*(uint32 *)uptr(arg1) == 0x20544547) {
+		@ssl[tid] = arg0;
+		@entered[tid] = nsecs;
+		@line[tid] = str(arg1);
+	}
+}
+uretprobe:LIB:SSL_write /@ssl[tid]/ {
+	if ((int32)retval > 0) {
+		@start[pid, @ssl[tid]] = @entered[tid];
+		@asked[pid, @ssl[tid]] = @line[tid];
+	}
+	delete(@ssl[tid]);
+	delete(@entered[tid]);
+	delete(@line[tid]);
+}
+uprobe:LIB:SSL_read {
+	@reader[tid] = arg0;
+	@into[tid] = arg1;
+}
+uretprobe:LIB:SSL_read /@reader[tid]/ {
+	$start = @start[pid, @reader[tid]];
+	if ((int32)retval > 0 && $start) {
+		printf("%d %s %d us %s %s\\n", pid, comm, (nsecs - $start) / 1000,
+			str(@into[tid] + 9, 4), @asked[pid, @reader[tid]]);
+		delete(@start[pid, @reader[tid]]);
+		delete(@asked[pid, @reader[tid]]);
+	}
+	delete(@reader[tid]);
+	delete(@into[tid]);
+}
+"""
+
+BPFTRACE_TIMES = """\
+uprobe:LIB:SSL_write {
 	if (*(uint32 *)uptr(arg1) == 0x20544547) { @ssl[tid] = arg0; @entered[tid] = nsecs; }
 }
 uretprobe:LIB:SSL_write /@ssl[tid]/ {
@@ -383,8 +421,9 @@ def libssl():
 
 def columns():
     ours = [S3SLOWER, "-o", "OUTPUT"]
-    script = TEMP / "peer.bt"
+    script, times = TEMP / "peer.bt", TEMP / "times.bt"
     script.write_text(BPFTRACE.replace("LIB", libssl()))
+    times.write_text(BPFTRACE_TIMES.replace("LIB", libssl()))
     tree = TEMP / "kernel"
     shutil.copytree(ROOT / "probes" / "include", tree / "include")
     (tree / "include/linux/ptrace.h").write_text("#include <uapi/linux/ptrace.h>\n")
@@ -397,6 +436,7 @@ def columns():
         Column("s3slower openssl", ours + ["--mode", "openssl"], rows=table_rows),
         Column("s3slower json", ours + ["--json"], rows=json_rows),
         Column("bpftrace", ["bpftrace", script], 4 + buffers, rows=bpftrace_rows),
+        Column("bpftrace times", ["bpftrace", times], 4 + buffers, rows=bpftrace_rows, peer=False),
         Column("sslsniff", ["sslsniff-bpfcc", "-g", "-n"], 4 + 2 * buffers,
                {"BCC_KERNEL_SOURCE": str(tree)}, rows=sslsniff_rows),
     ]
@@ -673,7 +713,7 @@ class Verdicts:
 
 def judge(results, every, whole, cold, warm, rest, calls):
     verdicts = Verdicts()
-    peers = [c for c in every if c.argv and not c.ours and any(results[c.name]["one"])]
+    peers = [c for c in every if c.peer and any(results[c.name]["one"])]
     modes = [c for c in every if c.ours]
 
     def each(column, key):
@@ -682,11 +722,11 @@ def judge(results, every, whole, cold, warm, rest, calls):
     def kept(column, key):
         return median(each(column, key))
 
-    def against(column, key):
-        """What it kept, against the better of the peers, round by round."""
+    def against(column, key, others=peers):
+        """What it kept, against the better of the others, round by round."""
         best = [max((v for v in of if v), default=None)
-                for of in zip(*(each(p, key) for p in peers))]
-        return median(ratios(each(column, key), best)) if peers else None
+                for of in zip(*(each(p, key) for p in others))]
+        return median(ratios(each(column, key), best)) if others else None
 
     for column in modes:
         like = column.name == "s3slower openssl"  # for like: the peers see TLS only
@@ -698,6 +738,11 @@ def judge(results, every, whole, cold, warm, rest, calls):
                                   ("large", "1 MiB, 1 connection", False)):
             verdicts.add(f"{column.name}: times the better peer, {what}", against(column, key),
                          ".2f", 2 if judged else None, but=but)
+            least = [c for c in every if c.argv and not c.ours and not c.peer
+                     and any(results[c.name][key])]
+            if like and least:
+                verdicts.add(f"{column.name}: times {least[0].name}, {what}",
+                             against(column, key, least), ".2f")
             verdicts.add(f"{column.name}: kept of untraced, {what}", kept(column, key), ".3f",
                          0.8 if judged else None, but=but)
             if key == "one":

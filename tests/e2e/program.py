@@ -666,6 +666,7 @@ def burst_beyond_the_buffers():
     expect(not bad, f"answers of other requests: {brief(bad)}")
     count = counters(tracer.stderr)
     expect(count["lost"] > 0, "nothing was lost: nothing proven")
-    expect(after[-1]["lost"] == count["lost"], f"lost is {after[-1]['lost']} in the rows, {count}")
+    # At the end a record may be found in the kernel of which every event was lost.
+    expect(after[-1]["lost"] >= count["lost"], f"lost is {after[-1]['lost']} in the rows, {count}")
     expect(len(rows) + count["lost"] == n,
            f"{len(rows)} shown + {count['lost']} lost is not {n} sent ({count})")
