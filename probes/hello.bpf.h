@@ -108,14 +108,35 @@ static __always_inline u32 hello_received(struct hello *h, u64 at, u64 n)
 	return resumed ? EXCHANGE_RESUMED : EXCHANGE_FULL;
 }
 
-/* The same of the connection of a key. */
-static __always_inline void take_hello(struct hello *h, struct exchange_key *key, u64 at, u64 n)
+/* Bytes that were read on a connection in its handshake. */
+struct shaking {
+	struct hello *hello;
+	struct exchange_key *key;
+	u64 at, n;
+};
+
+/* What they tell is the connection's. */
+static __always_inline void take_hello(const struct shaking *shaking)
 {
-	u32 shaken = hello_received(h, at, n);
-	struct socket *s = shaken ? sockets.lookup(key) : 0;
+	u32 shaken = hello_received(shaking->hello, shaking->at, shaking->n);
+	struct socket *s = shaken ? sockets.lookup(shaking->key) : 0;
 
 	if (s)
 		s->shaken = shaken;
+}
+
+#ifdef HOST_BUILD
+#define call_hello take_hello
+#else
+static int (*call_hello)(const struct shaking *shaking) = (void *)LINKED_HELLO;
+#endif
+
+static __always_inline void connection_hello(struct hello *h, struct exchange_key *key, u64 at,
+					     u64 n)
+{
+	struct shaking shaking = {h, key, at, n};
+
+	call_hello(&shaking);
 }
 
 #endif

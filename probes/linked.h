@@ -13,11 +13,12 @@
 #define LINKED_RECEIVE 0x53330002
 #define LINKED_CLOSE 0x53330003
 #define LINKED_GATHER 0x53330004
+#define LINKED_HELLO 0x53330005
 
 /* Their names, in this order. */
 #define LINKED_NAMES                                                                               \
 	{                                                                                          \
-		"linked_send", "linked_receive", "linked_close", "linked_gather"                   \
+		"linked_send", "linked_receive", "linked_close", "linked_gather", "linked_hello"   \
 	}
 
 #endif

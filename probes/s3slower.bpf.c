@@ -33,6 +33,14 @@ int linked_close(void *moved)
 	return 0;
 }
 
+#ifdef WITH_SOCKET
+int linked_hello(void *shaking)
+{
+	take_hello(shaking);
+	return 0;
+}
+#endif
+
 int linked_gather(void *vector)
 {
 	gather(vector);
@@ -834,7 +842,7 @@ int on_sys_exit(struct raw_args *ctx)
 	if (!exchanges.lookup(&key)) {
 		if (t && t->hello.fd == (u32)key.conn + 1 && ret > 0 &&
 		    (nr == SYS_read || nr == SYS_recvfrom))
-			take_hello(&t->hello, &key, REGS_ARG1(&r), ret);
+			connection_hello(&t->hello, &key, REGS_ARG1(&r), ret);
 		return 0;
 	}
 	if (nr == SYS_recvfrom && (REGS_ARG3(&r) & MSG_PEEK_FLAG))

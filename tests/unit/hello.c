@@ -227,14 +227,14 @@ static void the_connection_knows(void)
 	sockets.update(&key, &s);
 	client(SESSION);
 	answer(NULL, SESSION, v13_psk);
-	take_hello(&hello, &key, (u64)server.bytes, 5);
+	connection_hello(&hello, &key, (u64)server.bytes, 5);
 	CU_ASSERT_EQUAL(sockets.lookup(&key)->shaken, 0);
-	take_hello(&hello, &key, (u64)server.bytes + 5, server.n - 5);
+	connection_hello(&hello, &key, (u64)server.bytes + 5, server.n - 5);
 	CU_ASSERT_EQUAL(sockets.lookup(&key)->shaken, EXCHANGE_RESUMED);
 	/* One that nobody saw connect. */
 	sockets.delete(&key);
 	client(SESSION);
-	take_hello(&hello, &key, (u64)server.bytes, server.n);
+	connection_hello(&hello, &key, (u64)server.bytes, server.n);
 	CU_ASSERT_PTR_NULL(sockets.lookup(&key));
 }
 
