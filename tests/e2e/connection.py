@@ -3,7 +3,6 @@
 was idle - as the client knows it; and unknown where the beginning was not seen."""
 import collections
 import csv
-import datetime
 import glob
 import io
 import json
@@ -17,6 +16,7 @@ import harness
 import libraries
 import program
 from addresses import EARLY, go, python
+from cases import between
 from harness import Tracer, expect, run_tracer, test
 
 UNSIGNED = ("-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD")
@@ -45,13 +45,6 @@ def each(rows, key):
     return [of(row, key) for row in rows]
 
 
-def started_ms(row):
-    """When it began, in ms since 1970; microseconds count."""
-    at = datetime.datetime.strptime(row["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z")
-    return (at - datetime.datetime.fromtimestamp(0, datetime.timezone.utc)) / \
-        datetime.timedelta(milliseconds=1)
-
-
 def curl(*args):
     return ["curl", "-sS", "--http1.1", "--cacert", harness.certificates().ca, *UNSIGNED, *args]
 
@@ -71,9 +64,26 @@ def requests_are_numbered():
                ids[0] != ids[3], f"{scheme}: {ids}")
         idle = each(rows, "idle_ms")
         expect(idle[0] is None and idle[3] is None, f"{scheme}: idle before the first: {idle}")
+        stamps = one.order({"stamps": bucket})["stamps"][-6:]
         for i in (1, 2, 4, 5):
-            gap = started_ms(rows[i]) - started_ms(rows[i - 1]) - rows[i - 1]["latency_ms"]
-            expect(idle[i] >= 0 and abs(idle[i] - gap) < 0.01, f"{scheme}: idle {idle}, not {gap}")
+            most = (stamps[i]["read"] - stamps[i - 1]["last"]) / 1e6
+            expect(0 <= idle[i] <= most, f"{scheme}: idle {idle}, by the server's clock {most}")
+
+
+@test
+def idle_time():
+    """The client's own clock around 300 ms between two requests."""
+    bucket = program.bucket_for(name="idle")
+    for scheme in ("https", "http"):
+        with Tracer(["--bucket", bucket]) as tracer:
+            said = program.client(
+                ["open 0", "repeat 5", f"head 0 GET /{bucket}/{scheme}{{i}}", "send 0", "recv 0 rest",
+                 "sleep 300", "again", "close 0"], scheme)
+            rows = harness.check_rows(tracer.wait(5))
+        for row, before, after in zip(rows[1:], said, said[1:]):
+            low, high = between(before["last"], after["start"])
+            idle = of(row, "idle_ms")
+            expect(300 <= low <= idle <= high, f"idle_ms {idle}, {low} to {high}")
 
 
 @test
@@ -116,10 +126,11 @@ def opened_before_the_tracer():
 # --- setting it up -----------------------------------------------------------
 
 DELAY_MS = 400
+ROUNDING_MS = 0.01  # curl tells us
 
 
 class Relay:
-    """Waits before it passes on what a new connection has said first: a slow handshake."""
+    """Waits before it passes on what a new connection says first: a slow handshake."""
 
     def __init__(self, port):
         self.to = ("127.0.0.1", port)
@@ -158,10 +169,9 @@ class Relay:
         self.listener.close()
 
 
-def lies_within(ms, said, what, least=0):
-    """What the client timed around it, by a clock of microseconds, is no shorter."""
-    expect(ms is not None and least <= ms <= said + 0.002,
-           f"{what}: {ms} ms, not from {least} to the client's {said} ms")
+def within(what, ms, low, high):
+    expect(ms is not None and low <= ms <= high + ROUNDING_MS,
+           f"{what}: {ms} ms, the clocks allow {low} to {high}")
 
 
 TIMES = ("-w", "%{time_connect} %{time_appconnect} %{time_total}\n")
@@ -174,20 +184,21 @@ def handshakes_take_their_time():
     with Relay(one.ports["https"]) as relay:
         base = f"https://127.0.0.1:{relay.port}/{bucket}"
         rows, out = traced(curl(*TIMES, f"{base}/a", f"{base}/b"), 2)
-        connect, tls = (float(x) * 1000 for x in out.split()[:2])
-        expect(tls - connect >= DELAY_MS, f"curl did not wait: {out}")
-        lies_within(of(rows[0], "connect_ms"), connect, "connect")
-        lies_within(of(rows[0], "tls_ms"), tls - connect, "TLS", DELAY_MS)
-        lies_within(rows[0]["latency_ms"], float(out.split()[2]) * 1000 - tls, "the request")
+        connect, tls, total = (float(x) * 1000 for x in out.split("\n")[0].split())
+        within("connect", of(rows[0], "connect_ms"), 0, connect)
+        within("TLS", of(rows[0], "tls_ms"), DELAY_MS, tls)
+        within("together", of(rows[0], "connect_ms") + of(rows[0], "tls_ms"), DELAY_MS, tls)
+        within("the latency without the handshake", rows[0]["latency_ms"], 0, total - tls)
         expect(of(rows[1], "connect_ms") is None and of(rows[1], "tls_ms") is None, "paid once")
     base = f"http://127.0.0.1:{one.ports['http']}/{bucket}"
     rows, out = traced(curl(*TIMES, f"{base}/a", f"{base}/b"), 2)
-    lies_within(of(rows[0], "connect_ms"), float(out.split()[0]) * 1000, "connect")
+    within("connect", of(rows[0], "connect_ms"), 0, float(out.split()[0]) * 1000)
     expect(each(rows, "tls_ms") == [None] * 2, "there is no TLS")
     expect(of(rows[1], "connect_ms") is None, "connected once")
 
 
 @test
+@harness.in_real_time
 def gnutls_too():
     """wget sends one request and then keeps the connection."""
     one, bucket = a_bucket()
@@ -199,8 +210,12 @@ def gnutls_too():
     harness.check_rows(rows, via="gnutls")
     expect(each(rows, "request_number") == [1, 2], f"{rows}")
     expect(of(rows[0], "id") == of(rows[1], "id"), f"{rows}")
-    expect(of(rows[0], "tls_ms") >= DELAY_MS, f"TLS: {of(rows[0], 'tls_ms')}")
-    expect(of(rows[0], "connect_ms") > 0 and of(rows[1], "tls_ms") is None, f"{rows}")
+    expect(DELAY_MS <= of(rows[0], "tls_ms") and of(rows[1], "tls_ms") is None, f"{rows}")
+    expect(of(rows[0], "connect_ms") >= 0, f"connect: {of(rows[0], 'connect_ms')}")
+    # wget tells no times
+    harness.expect_in_time(of(rows[0], "tls_ms") < DELAY_MS + 200, f"TLS: {of(rows[0], 'tls_ms')}")
+    connect = of(rows[0], "connect_ms")
+    harness.expect_in_time(connect < DELAY_MS, f"connect: {connect}")
 
 
 @test
@@ -243,14 +258,13 @@ print((t1 - t0) * 1000, (t2 - t1) * 1000)
 """
 
 
-SYN_MS = 900  # it is sent again after a second, as Linux counts it
+SYN_SENT = "02"
 
 
-def dropped():
-    """Connections that a full listener refused, ever."""
-    names, values = (line.split() for line in open("/proc/net/netstat")
-                     if line.startswith("TcpExt:"))
-    return int(values[names.index("ListenOverflows")])
+def syn_sent(port):
+    """Whether somebody's first packet to that port is unanswered."""
+    with open("/proc/net/tcp") as file:
+        return any(line.split()[2:4] == [f"0100007F:{port:04X}", SYN_SENT] for line in file)
 
 
 @test
@@ -258,18 +272,16 @@ def connecting_takes_its_time():
     """A listener that is full: the first SYN is dropped, the next one comes a second later.
     Blocking calls, and a descriptor that does not block."""
     one, bucket = a_bucket()
-    for timeout in (0, 30):
+    for timeout in (0, 100):
         full = socket.socket()
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         port = full.getsockname()[1]
         first = socket.create_connection(("127.0.0.1", port))
 
-        before = dropped()
-
         def room():
-            while dropped() == before:
-                time.sleep(0.02)
+            while not syn_sent(port):  # the tracer starts meanwhile
+                time.sleep(0.01)
             while True:
                 try:
                     near, _ = full.accept()
@@ -284,8 +296,8 @@ def connecting_takes_its_time():
         full.close()
         first.close()
         connect, tls = map(float, out.split())
-        lies_within(of(rows[0], "connect_ms"), connect, f"connect, timeout {timeout}", SYN_MS)
-        lies_within(of(rows[0], "tls_ms"), tls, f"TLS, timeout {timeout}", DELAY_MS)
+        within(f"connect, timeout {timeout}", of(rows[0], "connect_ms"), 500, connect)
+        within(f"TLS, timeout {timeout}", of(rows[0], "tls_ms"), DELAY_MS, tls)
 
 
 @test
@@ -299,11 +311,11 @@ def set_up_before_the_tracer():
             expect(client.stdout.readline() == "open\n", "the client did not start")
             with Tracer(["-p", client.pid]) as tracer:
                 go(client)
-                expect(client.wait(30) == 0, "the client failed")
+                expect(client.wait(100) == 0, "the client failed")
                 rows = harness.check_rows(tracer.stop(), n=2)
         old, new = rows
         for key in set(harness.CONNECTION) - {"id"}:
-            expect(old["connection"][key] is None, f"{scheme}: {key} is {old['connection']}")
+            expect(of(old, key) is None, f"{scheme}: {key} is {of(old, key)}")
         expect(of(new, "request_number") == 1 and of(new, "reused") is False, f"{scheme}: {new}")
         expect(of(new, "connect_ms") is not None, f"{scheme}: the second was seen to connect")
         expect((of(new, "tls_ms") is not None) == (scheme == "https"), f"{scheme}: {new}")

@@ -12,7 +12,7 @@ import time
 
 import harness
 import libraries
-from connection import a_bucket, curl, each, lies_within, of, traced
+from connection import a_bucket, curl, each, of, traced, within
 from harness import expect, test
 
 HOST = "s3.test"
@@ -69,7 +69,7 @@ def curl_waits_for_a_name():
         base = f"{url(one, scheme)}/{bucket}"
         rows, out = traced(asking(*curl("-w", "%{time_namelookup}\n", f"{base}/a",
                                         f"{base}/b")), 2)
-        lies_within(of(rows[0], "dns_ms"), float(out.split()[0]) * 1000, scheme, DELAY_MS)
+        within(scheme, of(rows[0], "dns_ms"), DELAY_MS, float(out.split()[0]) * 1000)
         expect(of(rows[1], "dns_ms") is None, f"{scheme}: {rows[1]['connection']}")
 
 
@@ -112,7 +112,7 @@ def each_connection_its_own():
                               one.ports["https"], f"/{bucket}/k"), 4)
     said = [float(ms) for ms in out.split()]
     for row, ms in zip(rows[::2], said):
-        lies_within(of(row, "dns_ms"), ms, "a connection's first", DELAY_MS)
+        within("a connection's first", of(row, "dns_ms"), DELAY_MS, ms)
     expect(each(rows[1::2], "dns_ms") == [None] * 2, f"{each(rows, 'dns_ms')}")
 
 
@@ -133,7 +133,7 @@ def node_too():
     one, bucket = a_bucket()
     rows, out = traced(asking("node", "-e", NODE, harness.certificates().ca,
                               one.ports["https"], f"/{bucket}/k"), 1)
-    lies_within(of(rows[0], "dns_ms"), float(out), "Node.js", DELAY_MS)
+    within("Node.js", of(rows[0], "dns_ms"), DELAY_MS, float(out))
 
 
 @test

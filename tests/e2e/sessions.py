@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a TLS handshake went on with an earlier session, against what the client's library says."""
+"""Whether a TLS handshake went on with an earlier session, against what the client's own library
+says."""
 import contextlib
 import socket
 import ssl
