@@ -251,6 +251,13 @@ const char *column_port(const void *field, struct cell *cell)
 	return port ? number(port, cell) : NULL;
 }
 
+const char *column_local(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return address_endpoint(ends->local, ends->local_port, cell->buf);
+}
+
 const char *column_peer(const void *field, struct cell *cell)
 {
 	const struct endpoints *ends = field;
@@ -342,6 +349,7 @@ static const struct column columns[] = {
 	{NULL, "status_code", 0, false, column_int, AT(status), 0},
 	{NULL, "is_error", 0, false, column_truth, AT(is_error), 0},
 	{NULL, "error_code", 0, false, column_string, AT(error_code), 0},
+	{NULL, "error_message", 0, false, column_string, AT(error_message), 0},
 	{NULL, "request_id", 0, false, column_string, AT(request_id), 0},
 	{NULL, "host_id", 0, false, column_string, AT(host_id), 0},
 	{NULL, "attempt", 0, false, column_int, AT(attempt), 0},

@@ -90,7 +90,8 @@ const char *column_labels(const void *field, struct cell *cell);
  * unknown. */
 const char *column_local_address(const void *field, struct cell *cell);
 const char *column_peer_address(const void *field, struct cell *cell);
-/* "10.0.0.7:443"; the same field. */
+/* The same with its port, "10.0.0.7:443". */
+const char *column_local(const void *field, struct cell *cell);
 const char *column_peer(const void *field, struct cell *cell);
 /* "443"; field: uint16_t, 0 is unknown. */
 const char *column_port(const void *field, struct cell *cell);

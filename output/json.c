@@ -59,6 +59,7 @@ static const struct field fields[] = {
 	{KEY(",", "status_code"), BARE, column_int, AT(status), 0},
 	{KEY(",", "is_error"), BARE, column_truth, AT(is_error), 0},
 	{KEY(",", "error_code"), TEXT, column_string, AT(error_code), 0},
+	{KEY(",", "error_message"), TEXT, column_string, AT(error_message), 0},
 	{KEY(",", "request_id"), TEXT, column_string, AT(request_id), 0},
 	{KEY(",", "host_id"), TEXT, column_string, AT(host_id), 0},
 	{KEY(",", "attempt"), BARE, column_int, AT(attempt), 0},

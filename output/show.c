@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bundle.h"
 #include "parsers/calls.h"
 #include "parsers/filter.h"
 #include "parsers/jobs.h"
@@ -49,6 +50,7 @@ static int written(struct show *show, int err)
 static int open_sink(struct show *show, char *message, size_t size)
 {
 	const struct settings *s = show->settings;
+	const struct sink *sink = sink_find(s->output);
 	FILE *file = stdout;
 	int fd, err;
 
@@ -64,7 +66,10 @@ static int open_sink(struct show *show, char *message, size_t size)
 	show->output.jobs = s->jobs;
 	show->output.extras = settings_extras(s);
 	show->output.lost = &show->counters->lost;
-	err = sink_open(&show->output, sink_find(s->output), file);
+	show->output.slowest = s->support_bundle;
+	if (s->support_bundle)
+		sink = bundle_sink(sink);
+	err = sink_open(&show->output, sink, file);
 	if (err)
 		snprintf(message, size, "cannot write the output: %s", strerror(-err));
 	return err;
@@ -101,7 +106,7 @@ int show_open(struct show **out, const struct settings *settings, const struct s
 
 void show_close(struct show *show)
 {
-	written(show, sink_flush(&show->output));
+	written(show, sink_finish(&show->output));
 	sink_close(&show->output);
 }
 

@@ -48,7 +48,8 @@ struct request {
 	const char *bucket, *key, *endpoint, *region;
 	const char *path; /* clean, secrets masked, with query */
 	const char *client_type, *client_version;
-	const char *error_code, *request_id, *host_id;
+	const char *error_code, *error_message; /* of the body */
+	const char *request_id, *host_id;
 	int status;	/* -1: none was read */
 	bool is_error;	/* status >= 400, an error inside a 200, or no response */
 	bool truncated; /* part of the head or a text was beyond our buffers */

@@ -7,6 +7,7 @@
 #include "command_line.h"
 #include "extra.h"
 #include "grouping.h"
+#include "kept.h"
 #include "s3.h"
 #include "setting.h"
 
@@ -104,6 +105,9 @@ const struct setting setting_table[] = {
 	{"pending", 0, "[SECONDS]", "S3SLOWER_PENDING", &kind_number, FIELD(pending_s),
 	 .fallback = "0", .max = 86400, .wants = "seconds", .value = "2",
 	 .help = "also those that hang for SECONDS (2), twice as long, and so on"},
+	{"support-bundle", 0, "N", "S3SLOWER_SUPPORT_BUNDLE", &kind_count, FIELD(support_bundle),
+	 .fallback = "0", .max = KEPT_MAX, .wants = "a whole number",
+	 .help = "no rows; at the end the N slowest and the failed, for the provider's support"},
 	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
 	 .word = extra_name,
 	 .wants = "fields of uid, user, ppid, exe, cmdline, cgroup and container",

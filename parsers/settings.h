@@ -53,10 +53,11 @@ struct settings {
 	const char *targets;	     /* --targets FILE, NULL: none */
 	bool only_targets;
 	bool wide;
-	bool calls;	  /* a row a call, not an attempt */
-	bool jobs;	  /* a row a job (jobs.h), not a request */
-	double pending_s; /* requests that have had no answer for so long, 0: none */
-	const char *file; /* -o FILE, NULL: stdout */
+	bool calls;		 /* a row a call, not an attempt */
+	bool jobs;		 /* a row a job (jobs.h), not a request */
+	double pending_s;	 /* requests that have had no answer for so long, 0: none */
+	uint64_t support_bundle; /* so many of the slowest, 0: rows as they come */
+	const char *file;	 /* -o FILE, NULL: stdout */
 	/* how to sum them up */
 	const char *summary;	 /* a format's name */
 	struct settings_list by; /* by the names of grouping.h; none: operation */

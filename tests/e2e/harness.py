@@ -8,6 +8,7 @@ best with fail("what a user would notice"). Tests run one after the other, in
 the main thread, as root."""
 import collections
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -34,7 +35,8 @@ STATES = ("complete", "partial", "no_response")
 PHASES = ("send_ms", "expect_ms", "wait_ms", "recv_ms", "stall_ms")
 KEYS = ("timestamp pid tid comm uid method operation log_operation bucket key endpoint region"
         " path latency_ms ttfb_ms phases request_size response_size throughput_mb_s status_code"
-        " is_error error_code request_id host_id attempt max_attempts invocation_id backoff_ms state"
+        " is_error error_code error_message request_id host_id attempt max_attempts invocation_id"
+        " backoff_ms state"
         " client_type client_version via fd local_address local_port peer_address peer_port"
         " connection is_s3 truncated lost").split()
 CONNECTION = ("id", "request_number", "reused", "idle_ms", "dns_ms", "connect_ms", "tls_ms",
@@ -97,6 +99,52 @@ def clean_env(**more):
     return env
 
 
+# --- all that tracers say ------------------------------------------------
+
+_serial = itertools.count()
+
+
+def outputs():
+    """Where everything is kept that any tracer of this run wrote, wherever it went: what no
+    output may contain is looked for there (confidential.py)."""
+    where = scratch() / "outputs"
+    where.mkdir(exist_ok=True)
+    return where
+
+
+def output_file(name):
+    """A new file there."""
+    return open(outputs() / f"{next(_serial)}.{name}", "wb")
+
+
+def seen():
+    """Where servers write down what clients sent in confidence: JSON lines."""
+    return scratch() / "seen.jsonl"
+
+
+def keep_text(name, text):
+    with output_file(name) as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+
+
+def keep_file(argv, stdout=None):
+    """What went to the file of -o, or to a file that is standard output."""
+    options = argv[:argv.index("--")] if "--" in argv else argv
+    paths = [path for flag, path in zip(options, options[1:]) if flag in ("-o", "--output-file")]
+    for path in map(pathlib.Path, [*paths, *([stdout] if stdout else [])]):
+        if path.is_file() and not path.is_symlink():
+            with output_file("file") as copy, path.open("rb") as file:
+                shutil.copyfileobj(file, copy)
+
+
+def path_of(stdout):
+    """The file behind a descriptor that is not a pipe of ours."""
+    if stdout is subprocess.PIPE:
+        return None
+    fd = stdout if isinstance(stdout, int) else stdout.fileno()
+    return os.readlink(f"/proc/self/fd/{fd}") if fd >= 0 else None
+
+
 # --- the tracer ----------------------------------------------------------
 
 class Row(dict):
@@ -123,6 +171,7 @@ class Tracer:
         self._err = []
         self._change = threading.Condition()
         self._ready = False
+        self._stdout_path = path_of(stdout)
         env_all = clean_env(**(env or {}))
         try:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=stdout,
@@ -143,19 +192,21 @@ class Tracer:
                  f"stderr: {self.stderr.strip() or '(empty)'}")
 
     def _read_stdout(self):
-        for line in self.process.stdout:
-            now = time.monotonic()
-            try:
-                row = Row(json.loads(line))
-                row.seen = now
-            except ValueError:
-                row = None
-            with self._change:
-                if row is None:
-                    self.bad_lines.append(line)
-                else:
-                    self.rows.append(row)
-                self._change.notify_all()
+        with output_file("stdout") as kept:
+            for line in self.process.stdout:
+                now = time.monotonic()
+                kept.write(line)
+                try:
+                    row = Row(json.loads(line))
+                    row.seen = now
+                except ValueError:
+                    row = None
+                with self._change:
+                    if row is None:
+                        self.bad_lines.append(line)
+                    else:
+                        self.rows.append(row)
+                    self._change.notify_all()
 
     def _read_stderr(self):
         for line in self.process.stderr:
@@ -226,6 +277,9 @@ class Tracer:
     def _finish(self):
         for thread in self._threads:
             thread.join(30)
+        if self.status is None:
+            keep_text("stderr", self.stderr)
+            keep_file(self.argv, self._stdout_path)
         self.status = self.process.returncode
 
     def rss_kb(self):
@@ -262,6 +316,9 @@ def run_tracer(args, stdin=None, timeout=100, prefix=(), env=None, **popen):
              f"{(error.stderr or b'').decode(errors='replace').strip()}")
     except OSError as error:
         fail(f"cannot start {argv}: {error}")
+    for name, said in (("stdout", done.stdout), ("stderr", done.stderr)):
+        keep_text(name, said or b"")
+    keep_file(argv, path_of(popen["stdout"]))
     text = [(t or b"").decode(errors="replace") for t in (done.stdout, done.stderr)]
     return Result(done.returncode, *text)
 

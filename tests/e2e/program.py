@@ -227,6 +227,7 @@ def closed_pipe_ends_quietly():
         if tracer.poll() is None:
             tracer.kill()
             tracer.wait()
+    harness.keep_text("pipe", out + err)
     lines = out.splitlines()
     expect(sorted(len(line) < 4 for line in lines) == [False, True], f"stdout: {out!r}")
     expect("0" in lines, f"the tracer's exit status is not 0: {out[-20:]!r}")

@@ -438,7 +438,7 @@ static void test_csv(void)
 	printed("csv", false, 1);
 	CU_ASSERT_STRING_EQUAL(line(1),
 			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,,,5000.000000,,"
-			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,,true,,,,,,,,"
+			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,,true,,,,,,,,,"
 			       "no_response,,,http,,,,,,,,,,,,,,false,false");
 	free(text);
 }
@@ -471,7 +471,8 @@ static void test_json_text(void)
 		"\"wait_ms\":2.000001,\"recv_ms\":0.345670,\"stall_ms\":0.000007},"
 		"\"request_size\":5000000000,\"response_size\":0,"
 		"\"throughput_mb_s\":416666.631944,\"status_code\":200,"
-		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
+		"\"is_error\":false,\"error_code\":null,\"error_message\":null,\"request_id\":"
+		"\"TX01\",\"host_id\":\"h/"
 		"1=\","
 		"\"attempt\":2,\"max_attempts\":3,\"invocation_id\":\"aa-11\","
 		"\"backoff_ms\":250.000001,"
@@ -495,7 +496,8 @@ static void test_json_text(void)
 		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
 		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
 		"\"throughput_mb_s\":null,"
-		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
+		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"error_message\":null,"
+		"\"request_id\":null,"
 		"\"host_id\":null,\"attempt\":null,\"max_attempts\":null,"
 		"\"invocation_id\":null,\"backoff_ms\":null,\"state\":\"no_response\",\"client_"
 		"type\":null,\"client_version\":null,\"via\":\"http\","
@@ -590,6 +592,7 @@ static void test_json_values(void)
 		{"region", offsetof(struct request, region)},
 		{"path", offsetof(struct request, path)},
 		{"error_code", offsetof(struct request, error_code)},
+		{"error_message", offsetof(struct request, error_message)},
 		{"request_id", offsetof(struct request, request_id)},
 		{"host_id", offsetof(struct request, host_id)},
 		{"invocation_id", offsetof(struct request, invocation_id)},
@@ -679,7 +682,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 41);
+		CU_ASSERT_EQUAL(json_object_size(object), 42);
 		json_decref(object);
 		free(text);
 	}
