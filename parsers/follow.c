@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "event.h"
 #include "inflight.h"
+#include "lookup.h"
 #include "pending.h"
 #include "streams.h"
 
@@ -30,6 +31,7 @@ struct follow {
 	struct batch *batch;
 	struct inflight *inflight;
 	struct streams *streams;
+	struct lookups *lookups;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
 	uint64_t looked;     /* at what is under way */
@@ -55,7 +57,8 @@ struct follow *follow_new(const struct records *records, const struct follower *
 	f->batch = batch_new();
 	f->inflight = inflight_new(INFLIGHT_MAX);
 	f->streams = streams_new(CONNECTIONS_MAX, STREAMS_MAX);
-	if (f->batch && f->inflight && f->streams)
+	f->lookups = lookups_new();
+	if (f->batch && f->inflight && f->streams && f->lookups)
 		return f;
 	follow_free(f);
 	return NULL;
@@ -68,6 +71,7 @@ void follow_free(struct follow *f)
 	batch_free(f->batch);
 	inflight_free(f->inflight);
 	streams_free(f->streams);
+	lookups_free(f->lookups);
 	free(f);
 }
 
@@ -101,6 +105,7 @@ static bool is_connection(const struct follow *f, const struct exchange *e, bool
 static int build_rows(struct follow *f, const struct exchange *e, bool final)
 {
 	struct slice rest = SLICE_NONE;
+	int n;
 
 	if (e->flags & EXCHANGE_MORE) {
 		long got = f->records.more(f->records.tracer, e, f->more, sizeof(f->more));
@@ -108,7 +113,10 @@ static int build_rows(struct follow *f, const struct exchange *e, bool final)
 		if (got > 0)
 			rest = (struct slice){f->more, (size_t)got};
 	}
-	return request_build(e, rest, f->context, final, f->rows, PIPELINED_MAX);
+	n = request_build(e, rest, f->context, final, f->rows, PIPELINED_MAX);
+	if (f->rows[0].state != REQUEST_NOT_HTTP)
+		f->rows[0].dns_ns = lookups_find(f->lookups, e);
+	return n;
 }
 
 /* Shows the exchange if it is whole, or if final says that this is all there
@@ -242,6 +250,9 @@ static void handle(struct follow *f, const struct event *event)
 		return;
 	case EVENT_EXEC:
 		process_gone(f, event->tgid, event->time, true);
+		return;
+	case EVENT_LOOKUP:
+		lookups_add(f->lookups, &event->lookup);
 		return;
 	case EVENT_EXIT:
 		note_dying(f, event->tgid, event->time);
