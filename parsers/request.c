@@ -186,6 +186,7 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 	r->latency_ns = (int64_t)(end - e->t_start);
 	r->ttfb_ns = answered ? (int64_t)(first - e->t_start) : -1;
 	r->expect_ns = expect_time(e, asked, send_end);
+	r->expect_timeout_ns = e->t_interim && e->t_interim < e->t_body ? 0 : r->expect_ns;
 	r->send_ns = (int64_t)(send_end - e->t_start) - r->expect_ns;
 	r->wait_ns = (int64_t)(first - send_end);
 	r->recv_ns = (int64_t)(end - first);
@@ -419,11 +420,20 @@ static void set_connection(struct request *r, const struct exchange *e, uint64_t
 		r->idle_ns = at_least_0((int64_t)(e->t_start - e->t_before));
 }
 
+/* The head of a stream is written as one of HTTP/1.1 (fields.h). */
+static const char *http_version(const struct exchange *e, const struct asked *asked)
+{
+	if (e->flags & EXCHANGE_FRAMES)
+		return "2";
+	return asked->head.minor == 1 ? "1.1" : asked->head.minor == 0 ? "1.0" : NULL;
+}
+
 static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,
 		    uint64_t at, const struct answer *a, struct side sent, struct side received,
 		    const struct request_context *context, bool final)
 {
 	bool answered = a->head.status != 0 || (a->head_size == HTTP1_BAD && received.total > 0);
+	const char *waits;
 
 	memset(r, 0, offsetof(struct request, text));
 	r->time_ns = (int64_t)e->t_start + context->wall_minus_mono_ns;
@@ -441,6 +451,8 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	set_connection(r, e, at);
 	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
 									 : NULL;
+	r->http_version = http_version(e, asked);
+	r->stream_id = e->flags & EXCHANGE_FRAMES ? (int64_t)e->stream : -1;
 	r->status = a->head.status ? a->head.status : -1;
 	r->request_size = sent_size(e, asked, at);
 	r->response_size = answered ? a->size : -1;
@@ -457,8 +469,12 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		r->state = REQUEST_PARTIAL; /* also what was under way when tracing stopped */
 	else
 		r->state = REQUEST_NO_RESPONSE;
+	waits = waits_for(e, asked, at, answered || a->unseen);
 	if (r->state == REQUEST_OPEN)
-		r->waiting_for = waits_for(e, asked, at, answered || a->unseen);
+		r->waiting_for = waits;
+	r->unsent = waits ? strcmp(waits, "send") == 0 : -1;
+	r->retransmits = r->why_share = -1;
+	r->retransmit_ns = r->why_ns = r->felt_ns = -1;
 	r->is_error |= r->status >= 400 || r->state == REQUEST_NO_RESPONSE;
 }
 

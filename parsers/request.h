@@ -40,7 +40,9 @@ struct request {
 	int64_t dns_ns, connect_ns, tls_ns;
 	int resumed; /* whether its TLS session was an earlier one: 1 or 0; -1 likewise */
 	const char *comm;
-	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
+	const char *http_version; /* "1.0", "1.1", "2"; NULL unknown */
+	int64_t stream_id;	  /* of HTTP/2; -1: another */
+	const char *via;	  /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;
 	const char *method;
 	const char *operation;	   /* SDK name; NULL for what is not S3 */
@@ -73,6 +75,19 @@ struct request {
 	int64_t latency_ns;
 	int64_t ttfb_ns;					/* -1 when no response */
 	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */
+	int64_t expect_timeout_ns; /* of expect_ns: until the program gave waiting up */
+	int unsent; /* it ended, unanswered, before all of it was handed over: 1 or 0; -1 unknown */
+	/* Packets of it that were sent again, and how long nothing got through before that
+	 * (losses.h); -1 unknown. */
+	int retransmits;
+	int64_t retransmit_ns;
+	/* Of a call: attempts that were throttled, and the back-off behind them. */
+	bool is_call; /* it stands for all attempts (calls.h) */
+	int64_t throttled_ns;
+	/* Judged by why.h; NULL and -1 before. */
+	const char *why;
+	int64_t why_ns, felt_ns;
+	int why_share; /* thousandths */
 	size_t text_used;
 	char text[24576];
 };

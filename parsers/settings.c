@@ -10,6 +10,7 @@
 #include "kept.h"
 #include "s3.h"
 #include "setting.h"
+#include "why.h"
 
 static const char *const outputs[] = {"table", "json", "simple", "csv", NULL};
 static const char *const summaries[] = {"text", "json", "none", NULL};
@@ -83,6 +84,9 @@ const struct setting setting_table[] = {
 	{"status", 0, "CODE", "S3SLOWER_STATUS", &kind_list, FIELD(status), .item = setting_status,
 	 .wants = "a status such as 404 or a class such as 5xx",
 	 .help = "answered with this status or class, such as 404,5xx"},
+	{"why", 0, "WORD", "S3SLOWER_WHY", &kind_list, FIELD(why), .item = setting_why,
+	 .word = why_word, .wants = "a word of the column WHY such as server",
+	 .help = "that took so long for this reason, such as server,handshake"},
 	{"errors", 'x', NULL, "S3SLOWER_ERRORS", &kind_switch, FIELD(errors_only),
 	 .help = "only errors: 4xx, 5xx, an error in a 200, no response"},
 	{"host", 0, "HOST", "S3SLOWER_HOST", &kind_list, FIELD(host), .wants = "a host's name",

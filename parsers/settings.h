@@ -43,6 +43,7 @@ struct settings {
 	uint64_t min_size; /* bytes of either body */
 	double max_mbps;   /* 10^6 bytes a second, 0: any */
 	struct settings_list bucket, key_prefix, op, method, status, host;
+	struct settings_list why; /* words of why.h */
 	bool errors_only;
 	bool all_http;
 	struct settings_list endpoint; /* also S3 */

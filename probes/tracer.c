@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "btf.h"
 #include "detach.h"
 #include "link.h"
 #include "site.h"
@@ -43,11 +44,14 @@ struct tracer {
 	int map[OBJECT_MAPS];
 	struct instance instance[INSTANCES_MAX];
 	size_t n_instances;
+	bool sees_losses;
 	bool multi;					/* uprobe links instead of perf events */
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
-	int exchanges, more, counts, tree, sockets;
+	int btf;		   /* or -errno */
+	bool repeats;		   /* bpf_loop() is there */
+	int exchanges, more, counts, tree, sockets, losses;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
 	/* during tracer_drain() */
@@ -105,9 +109,9 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 {
 	const struct program_kind *kind = kind_of(name);
 	int i = object_find_program(t->object, text_of(name, &site));
-	struct bpf_insn *code;
-	long n;
-	int fd;
+	struct btf_function functions[LINK_FUNCTIONS_MAX];
+	struct linked linked;
+	int fd, err;
 
 	if (i < 0)
 		return i;
@@ -120,14 +124,21 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 		return -EINVAL;
 	if (t->n_instances == INSTANCES_MAX)
 		return -E2BIG;
-	n = link_program(t->object, (size_t)i, t->map, site, &code);
-	if (n < 0)
-		return (int)n;
+	err = link_program(t->object, (size_t)i, t->map, site, t->repeats, &linked);
+	if (err)
+		return err;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	if (kind->uprobe && t->multi)
 		opts.expected_attach_type = UPROBE_LINK;
-	fd = bpf_prog_load(kind->type, name, "GPL", code, (size_t)n, &opts);
-	free(code);
+	if (linked.addresses) {
+		btf_functions(&linked, functions);
+		opts.prog_btf_fd = (uint32_t)t->btf;
+		opts.func_info = functions;
+		opts.func_info_cnt = (uint32_t)linked.n_functions;
+		opts.func_info_rec_size = sizeof(functions[0]);
+	}
+	fd = bpf_prog_load(kind->type, name, "GPL", linked.code, linked.n, &opts);
+	free(linked.code);
 	if (fd >= 0)
 		t->instance[t->n_instances++] = (struct instance){i, site, fd};
 	return fd;
@@ -235,6 +246,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	t->object = o;
+	t->btf = -1;
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		t->map[i] = -1;
 	t->n_cpus = libbpf_num_possible_cpus();
@@ -255,7 +267,10 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->counts = map_fd(t, "counts");
 	t->tree = map_fd(t, "tree");
 	t->sockets = map_fd(t, "sockets");
+	t->losses = map_fd(t, "losses");
 	t->multi = have_multi();
+	t->btf = btf_load();
+	t->repeats = btf_repeats(t->btf);
 	for (uint32_t i = 0; i < o->n_programs; i++) {
 		const struct program_kind *kind = kind_of(o->program[i].name);
 
@@ -323,6 +338,8 @@ void tracer_free(struct tracer *t)
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		if (t->map[i] >= 0)
 			close(t->map[i]);
+	if (t->btf >= 0)
+		close(t->btf);
 	free(t);
 }
 
@@ -433,12 +450,14 @@ void tracer_detach(struct tracer *t, int handle)
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
 {
-	int program = program_fd(t, name, 0), fd;
+	int program = program_fd(t, name, 0), fd, err;
 
 	if (program < 0)
 		return program;
 	fd = bpf_raw_tracepoint_open(tracepoint, program);
-	return keep_one(t, fd < 0 ? -errno : fd);
+	err = keep_one(t, fd < 0 ? -errno : fd);
+	t->sees_losses |= !err && strcmp(name, "on_retransmit") == 0;
+	return err;
 }
 
 int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
@@ -527,6 +546,19 @@ uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)
 	struct socket socket;
 
 	return bpf_map_lookup_elem(t->sockets, &key, &socket) ? 0 : socket.id;
+}
+
+bool tracer_sees_losses(const struct tracer *t)
+{
+	return t->sees_losses;
+}
+
+int tracer_losses(struct tracer *t, const struct endpoints *ends, struct losses *out)
+{
+	struct endpoints key = *ends;
+
+	key.unused = 0;
+	return bpf_map_lookup_elem(t->losses, &key, out) ? -errno : 0;
 }
 
 long tracer_more(struct tracer *t, const struct exchange *exchange, void *to, size_t size)

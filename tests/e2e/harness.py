@@ -34,10 +34,11 @@ ATTEMPTS = 3
 STATES = ("complete", "partial", "no_response")
 PHASES = ("send_ms", "expect_ms", "wait_ms", "recv_ms", "stall_ms")
 KEYS = ("timestamp pid tid comm uid method operation log_operation bucket key endpoint region"
-        " path latency_ms ttfb_ms phases request_size response_size throughput_mb_s status_code"
+        " path latency_ms ttfb_ms phases why why_ms why_share felt_ms retransmits retransmit_ms"
+        " request_size response_size throughput_mb_s status_code"
         " is_error error_code error_message request_id host_id attempt max_attempts invocation_id"
-        " backoff_ms state"
-        " client_type client_version via fd local_address local_port peer_address peer_port"
+        " backoff_ms state client_type client_version via http_version stream_id fd local_address"
+        " local_port peer_address peer_port"
         " connection is_s3 truncated lost").split()
 CONNECTION = ("id", "request_number", "reused", "idle_ms", "dns_ms", "connect_ms", "tls_ms",
               "tls_resumed")
@@ -342,6 +343,53 @@ def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+# What each word explains, in ms: one of these. "unknown" is none of them.
+SETUP = ("dns_ms", "connect_ms", "tls_ms")
+WHY = {
+    "throttled": lambda r, p: [r.get("throttled_ms", r["latency_ms"])],
+    "retry": lambda r, p: [r["backoff_ms"]],
+    "network-loss": lambda r, p: [r["retransmit_ms"]],
+    "expect-timeout": lambda r, p: [p["expect_ms"]],
+    "dns": lambda r, p: [setup_of(r)["dns_ms"]],
+    "connect": lambda r, p: [setup_of(r)["connect_ms"]],
+    "handshake": lambda r, p: [setup_of(r)["tls_ms"]],
+    "client-stall": lambda r, p: [p["stall_ms"]],
+    "delayed-ack": lambda r, p: [p["recv_ms"]],
+    "upload": lambda r, p: [p["send_ms"], p["send_ms"] + p["wait_ms"]],
+    "download": lambda r, p: [p["recv_ms"]],
+    "server": lambda r, p: [wait + recv for wait in (p["wait_ms"], p["wait_ms"] + p["expect_ms"],
+                                                     p["expect_ms"])
+                            for recv in ([p["recv_ms"]] if r["response_size"] == 0 else [0])],
+}
+
+
+def setup_of(row):
+    """What came before a connection's first request, in ms; 0 where that is unknown, or none."""
+    where = row.get("connection", row)
+    return {key: where.get(key) or 0 for key in SETUP}
+
+
+def check_why(row):
+    """The reason follows from the row's own numbers, whatever they are."""
+    name = f"{row.get('method')} {row.get('path')}"
+    why, ms, share, felt = (row[k] for k in ("why", "why_ms", "why_share", "felt_ms"))
+    numbers = f"{why} {ms} of {felt}, share {share}: {row}"
+    total = row["latency_ms"] + sum(setup_of(row).values())
+    if total == 0:
+        expect((why, ms, share, felt) == (None,) * 4, f"{name}: {numbers}")
+        return
+    expect(abs(felt - total) < 1e-5 + total * 1e-12, f"{name}: not what the caller felt: {numbers}")
+    if why == "unknown":
+        expect(ms is None and share is None, f"{name}: {numbers}")
+        return
+    expect(why in WHY, f"{name}: no such word: {numbers}")
+    expect(felt / 2 - 1e-5 < ms <= felt + 1e-5, f"{name}: not the most of it: {numbers}")
+    expect(ms / felt - .0011 < share <= ms / felt + 1e-9, f"{name}: not its share: {numbers}")
+    expect("attempts" in row
+           or any(abs(min(x, felt) - ms) < 1e-5 for x in WHY[why](row, row["phases"]) if x is not None),
+           f"{name}: not what the word stands for: {numbers}")
+
+
 def check_row(row):
     name = f"{row.get('method')} {row.get('path')}"
     missing = [key for key in KEYS if key not in row]
@@ -365,6 +413,7 @@ def check_row(row):
     total = sum(phases[phase] for phase in PHASES)
     expect(abs(total - latency) <= 1e-6 * max(1, len(PHASES)) + latency * 1e-12,
            f"{name}: phases sum to {total}, latency_ms is {latency}: {phases}")
+    check_why(row)
     expect(row["state"] in STATES, f"{name}: state is {row['state']}")
     if row["state"] == "no_response":
         expect(row["status_code"] is None and ttfb is None,

@@ -583,7 +583,7 @@ def every_output():
         expect(re.search(rf"GetObject +{N} +{N} ", tracer.stderr),
                f"{name}: no summary on stderr: {tracer.stderr!r}")
     head = texts["table"][0].read_text().splitlines()[0].split()
-    expect(head == "TIME PID COMM OP LAT(ms) STATUS BUCKET ENDPOINT PATH".split(), f"head: {head}")
+    expect(head == "TIME PID COMM OP LAT(ms) STATUS WHY BUCKET ENDPOINT PATH".split(), f"head: {head}")
     with open(texts["csv"][0], newline="") as file:
         table = list(csv.DictReader(file))
     expect(len(table) == N and table[0]["operation"] == "GetObject", f"csv: {table[:1]}")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every unit suite, one line each; tests/unit/NAME.c defines NAME_tests[]. */
 SUITE(http1)
+SUITE(http2)
 SUITE(s3)
 SUITE(text)
 SUITE(message)
@@ -28,6 +29,8 @@ SUITE(calls)
 SUITE(part)
 SUITE(jobs)
 SUITE(pending)
+SUITE(why)
+SUITE(losses)
 SUITE(event)
 SUITE(maps)
 SUITE(ldcache)
