@@ -200,14 +200,16 @@ def agree(rows, out):
 
 
 def one_connection(rows):
-    expect(len({row["connection_id"] for row in rows}) == 1, "more than one connection")
-    expect(sorted(row["request_number"] for row in rows) == list(range(1, len(rows) + 1)),
-           f"numbers: {[row['request_number'] for row in rows]}")
+    expect(len({row["connection"]["id"] for row in rows}) == 1, "more than one connection")
+    expect(sorted(row["connection"]["request_number"] for row in rows) == list(range(1, len(rows) + 1)),
+           f"numbers: {[row['connection']['request_number'] for row in rows]}")
     expect(len({row["stream_id"] for row in rows}) == len(rows), "streams")
-    first = min(rows, key=lambda row: row["request_number"])
-    expect(first["connect_ms"] is not None and not first["reused"], f"{first}")
-    expect(all(row["reused"] and row["connect_ms"] is None and row["tls_ms"] is None
-               for row in rows if row is not first), "paid more than once")
+    first = min(rows, key=lambda row: row["connection"]["request_number"])
+    expect(first["connection"]["connect_ms"] is not None and not first["connection"]["reused"],
+           f"{first}")
+    later = [row["connection"] for row in rows if row is not first]
+    expect(all(c["reused"] and c["connect_ms"] is None and c["tls_ms"] is None for c in later),
+           "paid more than once")
 
 
 def are_the_eight(rows, scheme):
@@ -330,7 +332,7 @@ def the_server_goes_away():
     urls = [word for i in range(1, 11)
             for word in (f"https://127.0.0.1:{server().few}/b/k{i % 8 + 1}?{i}", "-o", "/dev/null")]
     rows, out, _ = traced(curl("https", *urls), n=10, state="complete", status=200)
-    ids = collections.Counter(row["connection_id"] for row in rows)
+    ids = collections.Counter(row["connection"]["id"] for row in rows)
     expect(len(ids) >= 2, f"one connection: {ids}")
     for row in rows:
         expect(row["response_size"] == 1000 * int(row["key"][1:]), f"{row}")
@@ -445,5 +447,5 @@ def go_too():
         begin = time_of(row)
         expect(one["start"] / 1e9 <= begin + 1e-5 and
                begin + row["latency_ms"] / 1000 <= one["end"] / 1e9 + 1e-5, f"{name}: when")
-    expect(len({row["connection_id"] for row in rows}) == 1, "one connection")
+    expect(len({row["connection"]["id"] for row in rows}) == 1, "one connection")
     expect(" 0 opaque" in err, err)
