@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2: each stream is a row, as the client and nginx know it; what cannot be known is counted."""
 import collections
+import contextlib
 import datetime
 import http.server
 import json
@@ -376,9 +377,9 @@ for line in sys.stdin:
 """
 
 
-@test
-def joined_in_the_middle():
-    """Nothing is guessed of a connection that was there before: it is counted, once."""
+@contextlib.contextmanager
+def late():
+    """A client that has asked once; what it gives asks n times more, over the same connection."""
     script = harness.scratch() / "late.py"
     script.write_text(LATE)
     client = subprocess.Popen(
@@ -391,25 +392,35 @@ def joined_in_the_middle():
         expect(client.stdout.readline() == "3\n", "libcurl does not speak HTTP/2")
     try:
         ask(1)
-        with Tracer(["-p", client.pid, "--all-http"]) as tracer:
-            ask(5)
-        expect(not tracer.rows, f"rows of what nobody saw begin: {brief(tracer.rows)}")
-        expect(" 1 opaque" in tracer.stderr, tracer.stderr)
+        yield client.pid, ask
     finally:
         client.stdin.close()
         client.wait(30)
 
 
 @test
+def joined_in_the_middle():
+    """Nothing is guessed of a connection that was there before: it is counted, once."""
+    with late() as (pid, ask):
+        with Tracer(["-p", pid, "--all-http"]) as tracer:
+            ask(5)
+    expect(not tracer.rows, f"rows of what nobody saw begin: {brief(tracer.rows)}")
+    expect(" 1 opaque" in tracer.stderr, tracer.stderr)
+
+
+@test
 def servers_do_not_count():
-    """nginx's own answers are no requests, and none of its connections is opaque: also those
-    that were there before."""
-    command = ["sh", "-c", '"$@" "$0" && "$@" "$0"', *asked("https", "k1")[:1],
-               *curl("https", "-o", "/dev/null")]
-    with Tracer(["-p", server().nginx.pid, "--follow", "--all-http"]) as tracer:
-        done = subprocess.run(command, env=harness.clean_env(), capture_output=True, text=True)
-        expect(done.returncode == 0, done.stderr)
-    expect(not tracer.rows, brief(tracer.rows))
+    """nginx's own answers are no requests, and none of its connections is opaque, whether they
+    were there before or not. What it asks of another server over HTTP/1.1 is seen."""
+    with late() as (_, ask):
+        with Tracer(["-p", server().nginx.pid, "--follow", "--all-http"]) as tracer:
+            ask(5)
+            done = subprocess.run(curl("https", *asked("https", "k1", "slow")),
+                                  env=harness.clean_env(), capture_output=True, text=True)
+            expect(done.returncode == 0, done.stderr)
+            tracer.wait(1)
+    (row,) = harness.check_rows(tracer.rows, n=1, via="http", status=200)
+    expect(row["http_version"] in ("1.0", "1.1") and row["stream_id"] is None, f"{row}")
     expect(" 0 opaque" in tracer.stderr, tracer.stderr)
 
 
