@@ -356,7 +356,7 @@ def a_client_that_is_killed():
 # libcurl by itself: one connection, requests when a line comes.
 LATE = r"""
 import ctypes, sys
-curl = ctypes.CDLL("libcurl.so.4")
+curl = ctypes.CDLL(sys.argv[3])
 curl.curl_easy_init.restype = ctypes.c_void_p
 handle = ctypes.c_void_p(curl.curl_easy_init())
 def option(n, value):
@@ -377,14 +377,18 @@ for line in sys.stdin:
 """
 
 
+def libcurl(library="libcurl.so.4"):
+    script = harness.scratch() / "late.py"
+    script.write_text(LATE)
+    return [harness.PYTHON, str(script), harness.certificates().ca, server().url("https", "k1"),
+            library]
+
+
 @contextlib.contextmanager
 def late():
     """A client that has asked once; what it gives asks n times more, over the same connection."""
-    script = harness.scratch() / "late.py"
-    script.write_text(LATE)
     client = subprocess.Popen(
-        [harness.PYTHON, str(script), harness.certificates().ca, server().url("https", "k1")],
-        env=harness.clean_env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        libcurl(), env=harness.clean_env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(n):
         client.stdin.write(f"{n}\n")
@@ -422,6 +426,53 @@ def servers_do_not_count():
     (row,) = harness.check_rows(tracer.rows, n=1, via="http", status=200)
     expect(row["http_version"] in ("1.0", "1.1") and row["stream_id"] is None, f"{row}")
     expect(" 0 opaque" in tracer.stderr, tracer.stderr)
+
+
+@test
+def other_libraries():
+    """libcurl on GnuTLS and on NSS; its own name for HTTP/2 is 3."""
+    for library, via in (("libcurl-gnutls.so.4", "gnutls"), ("libcurl-nss.so.4", "nss")):
+        command = ["sh", "-c", 'echo 5 | "$@"', "-", *libcurl(library)]
+        rows, out, err = traced(command, "--all-http", n=5, via=via, state="complete", status=200)
+        expect(out == "3\n", f"{library} says HTTP version {out}")
+        expect({row["response_size"] for row in rows} == {1000}, brief(rows))
+        expect([row["request_number"] for row in rows] == [1, 2, 3, 4, 5], f"{library}: numbers")
+        expect(all(row["idle_ms"] is not None for row in rows[1:]), f"{library}: idle")
+        expect(" 0 opaque" in err, err)
+
+
+NODE = r"""
+const http2 = require("http2"), fs = require("fs");
+const [ca, url] = process.argv.slice(2), at = new URL(url);
+const session = http2.connect(at.origin, {ca: fs.readFileSync(ca)});
+let open = 0;
+for (let i = 1; i <= 8; i++) {
+  for (const body of ["", "x".repeat(100000 + i)]) {
+    const stream = session.request({":method": body ? "PUT" : "GET", authorization: process.argv[4],
+                                    ":path": at.pathname + (body ? "node" : "k") + i});
+    open++;
+    stream.on("close", () => { if (--open == 0) session.close(); });
+    stream.resume();
+    if (body) stream.end(body);
+  }
+}
+"""
+
+
+@test
+def node_too():
+    """Memory BIOs: no socket call lies within a TLS call, and sixteen streams at once."""
+    script = harness.scratch() / "http2.js"
+    script.write_text(NODE)
+    rows, _, err = traced(["node", str(script), harness.certificates().ca,
+                           server().url("https", ""), SIGNED[1].split(": ", 1)[1]],
+                          n=16, via="openssl", state="complete")
+    for row in rows:
+        i = int(row["key"][-1])
+        sizes = (row["request_size"], row["response_size"])
+        expect(sizes == ((100000 + i, 0) if row["method"] == "PUT" else (0, 1000 * i)), f"{row}")
+    expect(len({row["connection_id"] for row in rows}) == 1, "one connection")
+    expect(" 0 opaque" in err, err)
 
 
 _go = None
