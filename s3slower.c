@@ -26,6 +26,7 @@
 #include "output/show.h"
 #include "parsers/extra.h"
 #include "parsers/follow.h"
+#include "parsers/losses.h"
 #include "parsers/settings.h"
 #include "probes/command.h"
 #include "probes/connection.h"
@@ -55,7 +56,8 @@ struct run {
 	struct follow *follow;
 	struct show *show;
 	struct counters counters;
-	uint64_t next_look; /* at what is under way */
+	uint64_t resent, resent_until; /* packets sent again by anybody, and when that was seen */
+	uint64_t next_look;	       /* at what is under way */
 	uint64_t next_summary;
 	unsigned execs; /* programs started, in this turn */
 	bool stop;
@@ -143,6 +145,32 @@ static void tell_ends(void *ctx, struct request *row)
 	connections_keep(run->connections, row->socket, &row->ends);
 }
 
+/* Before rows are made: where nothing at all was sent again, none has to be asked. */
+static void note_resent(struct run *run)
+{
+	uint64_t n = tracer_count(run->tracer, COUNT_SENT_AGAIN);
+
+	if (n != run->resent)
+		run->resent_until = now_ns(CLOCK_MONOTONIC);
+	run->resent = n;
+}
+
+static void tell_losses(void *ctx, struct request *row)
+{
+	struct run *run = ctx;
+	struct losses losses;
+	bool some = losses_from(row, &run->context) <= (int64_t)run->resent_until;
+
+	if (!tracer_sees_losses(run->tracer))
+		return;
+	if (some)
+		tell_ends(ctx, row);
+	if (some && !(row->ends.peer_port && row->ends.local_port))
+		return;
+	some = some && tracer_losses(run->tracer, &row->ends, &losses) == 0;
+	losses_fill(row, some ? &losses : NULL, &run->context);
+}
+
 /* --- between following and showing ------------------------------------------ */
 
 static int64_t wall_ns(const struct run *run, uint64_t mono)
@@ -200,6 +228,7 @@ static void look_around(struct run *run)
 	if (now < run->next_look || !(late || first))
 		return;
 	run->next_look = now + (first && first < LOOK_NS * 4 ? first / 4 : LOOK_NS);
+	note_resent(run);
 	follow_look(run->follow, now, first);
 	if (late)
 		show_late(run->show, wall_ns(run, now));
@@ -211,6 +240,7 @@ static void turn(struct run *run)
 	meet(run);
 	follow_begin(run->follow, now_ns(CLOCK_MONOTONIC));
 	tracer_drain(run->tracer, follow_take, run->follow);
+	note_resent(run);
 	follow_events(run->follow);
 	follow_up(run->follow);
 }
@@ -440,7 +470,7 @@ static int prepare(struct run *run)
 /* Traces until the end; returns the exit status. */
 static int trace(struct run *run, const struct program *p, struct command *command)
 {
-	const struct show_asks asks = {run, tell_whose, tell_ends};
+	const struct show_asks asks = {run, tell_whose, tell_ends, tell_losses};
 	static struct diagnosis diagnosis;
 	char message[512];
 	int status = 1, signals = signals_fd(), covered;

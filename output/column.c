@@ -191,6 +191,13 @@ const char *column_pid(const void *field, struct cell *cell)
 	return *(const uint32_t *)field ? column_unsigned(field, cell) : NULL;
 }
 
+const char *column_share(const void *field, struct cell *cell)
+{
+	int share = *(const int *)field;
+
+	return share < 0 ? NULL : fixed(share, 3, cell);
+}
+
 const char *column_size(const void *field, struct cell *cell)
 {
 	return number(*(const int64_t *)field, cell);
@@ -249,6 +256,13 @@ const char *column_port(const void *field, struct cell *cell)
 	uint16_t port = *(const uint16_t *)field;
 
 	return port ? number(port, cell) : NULL;
+}
+
+const char *column_local(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return address_endpoint(ends->local, ends->local_port, cell->buf);
 }
 
 const char *column_peer(const void *field, struct cell *cell)
@@ -310,6 +324,7 @@ static const struct column columns[] = {
 	{NULL, "log_operation", 0, false, column_string, AT(log_operation), 0},
 	{"LAT(ms)", NULL, 10, false, column_ms, AT(latency_ns), 0},
 	{"STATUS", NULL, 6, false, column_int, AT(status), 0},
+	{"WHY", NULL, -14, false, column_string, AT(why), 0},
 	{"ATTEMPTS", NULL, 8, false, column_int, AT(attempts), EXTRA_CALLS},
 	{"BACKOFF", NULL, 9, false, column_ms, AT(backoff_ns), EXTRA_CALLS},
 	{"FIRST_ERROR", NULL, -12, false, column_word, AT(first_error), EXTRA_CALLS},
@@ -326,6 +341,13 @@ static const struct column columns[] = {
 	{NULL, "wait_ms", 0, false, column_exact_ms, AT(wait_ns), 0},
 	{NULL, "recv_ms", 0, false, column_exact_ms, AT(recv_ns), 0},
 	{NULL, "stall_ms", 0, false, column_exact_ms, AT(stall_ns), 0},
+	{NULL, "why", 0, false, column_string, AT(why), 0},
+	{NULL, "why_ms", 0, false, column_exact_ms, AT(why_ns), 0},
+	{NULL, "why_share", 0, false, column_share, AT(why_share), 0},
+	{NULL, "felt_ms", 0, false, column_exact_ms, AT(felt_ns), 0},
+	{NULL, "retransmits", 0, false, column_int, AT(retransmits), 0},
+	{NULL, "retransmit_ms", 0, false, column_exact_ms, AT(retransmit_ns), 0},
+	{"SHARE", NULL, 6, true, column_share, AT(why_share), 0},
 	{"CONN", NULL, 9, true, column_ms, AT(connect_ns), 0},
 	{"TLS", NULL, 9, true, column_ms, AT(tls_ns), 0},
 	{"TTFB", NULL, 9, true, column_ms, AT(ttfb_ns), 0},
@@ -335,12 +357,14 @@ static const struct column columns[] = {
 	{"RECV", NULL, 9, true, column_ms, AT(recv_ns), 0},
 	{"STALL", NULL, 9, true, column_ms, AT(stall_ns), 0},
 	{"MB/s", NULL, 9, false, column_throughput, 0, EXTRA_THROUGHPUT},
+	{"RESENT", NULL, 6, true, column_int, AT(retransmits), 0},
 	{"REQ_BYTES", "request_size", 10, true, column_size, AT(request_size), 0},
 	{"RESP_BYTES", "response_size", 10, true, column_size, AT(response_size), 0},
 	{NULL, "throughput_mb_s", 0, false, column_exact_throughput, 0, 0},
 	{NULL, "status_code", 0, false, column_int, AT(status), 0},
 	{NULL, "is_error", 0, false, column_truth, AT(is_error), 0},
 	{NULL, "error_code", 0, false, column_string, AT(error_code), 0},
+	{NULL, "error_message", 0, false, column_string, AT(error_message), 0},
 	{NULL, "request_id", 0, false, column_string, AT(request_id), 0},
 	{NULL, "host_id", 0, false, column_string, AT(host_id), 0},
 	{NULL, "attempt", 0, false, column_int, AT(attempt), 0},
@@ -349,6 +373,7 @@ static const struct column columns[] = {
 	{NULL, "backoff_ms", 0, false, column_exact_ms, AT(backoff_ns), 0},
 	{NULL, "attempts", 0, false, column_int, AT(attempts), EXTRA_CALLS},
 	{NULL, "first_error", 0, false, column_word, AT(first_error), EXTRA_CALLS},
+	{NULL, "throttled_ms", 0, false, column_exact_ms, AT(throttled_ns), EXTRA_CALLS},
 	{"STATE", "state", -11, true, column_state, AT(state), 0},
 	{NULL, "waiting_for", 0, false, column_string, AT(waiting_for), EXTRA_PENDING},
 	{"CLIENT", "client_type", -10, true, column_string, AT(client_type), 0},

@@ -69,7 +69,9 @@ const char *column_ratio(const void *field, struct cell *cell);
 const char *column_int(const void *field, struct cell *cell);
 /* The same; field: uint32_t. */
 const char *column_unsigned(const void *field, struct cell *cell);
-/* The same; field: int64_t. */
+/* "0.871"; field: int thousandths, negative is unknown. */
+const char *column_share(const void *field, struct cell *cell);
+/* A number; field: int64_t, negative is unknown. */
 const char *column_size(const void *field, struct cell *cell);
 /* field: const char *, NULL is unknown. */
 const char *column_string(const void *field, struct cell *cell);
@@ -90,7 +92,8 @@ const char *column_labels(const void *field, struct cell *cell);
  * unknown. */
 const char *column_local_address(const void *field, struct cell *cell);
 const char *column_peer_address(const void *field, struct cell *cell);
-/* "10.0.0.7:443"; the same field. */
+/* The same with its port, "10.0.0.7:443". */
+const char *column_local(const void *field, struct cell *cell);
 const char *column_peer(const void *field, struct cell *cell);
 /* "443"; field: uint16_t, 0 is unknown. */
 const char *column_port(const void *field, struct cell *cell);

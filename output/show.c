@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bundle.h"
 #include "parsers/calls.h"
 #include "parsers/filter.h"
 #include "parsers/jobs.h"
+#include "parsers/why.h"
 #include "jobs.h"
+#include "reasons.h"
 #include "tally.h"
 
 #define CALLS_MAX 4096	/* calls whose next attempt we wait for */
@@ -24,6 +27,7 @@ struct show {
 	bool *stop;
 	struct output output;
 	struct tally *tally;
+	struct reasons reasons;
 	struct calls *calls;
 	struct jobs *jobs; /* NULL: they would have holes */
 	struct longest *longest;
@@ -49,6 +53,7 @@ static int written(struct show *show, int err)
 static int open_sink(struct show *show, char *message, size_t size)
 {
 	const struct settings *s = show->settings;
+	const struct sink *sink = sink_find(s->output);
 	FILE *file = stdout;
 	int fd, err;
 
@@ -64,7 +69,10 @@ static int open_sink(struct show *show, char *message, size_t size)
 	show->output.jobs = s->jobs;
 	show->output.extras = settings_extras(s);
 	show->output.lost = &show->counters->lost;
-	err = sink_open(&show->output, sink_find(s->output), file);
+	show->output.slowest = s->support_bundle;
+	if (s->support_bundle)
+		sink = bundle_sink(sink);
+	err = sink_open(&show->output, sink, file);
 	if (err)
 		snprintf(message, size, "cannot write the output: %s", strerror(-err));
 	return err;
@@ -101,7 +109,7 @@ int show_open(struct show **out, const struct settings *settings, const struct s
 
 void show_close(struct show *show)
 {
-	written(show, sink_flush(&show->output));
+	written(show, sink_finish(&show->output));
 	sink_close(&show->output);
 }
 
@@ -116,15 +124,29 @@ void show_free(struct show *show)
 	free(show);
 }
 
+/* A call's attempts have been asked when they ended. */
+static void explain(struct show *show, struct request *row)
+{
+	if (!row->is_call)
+		show->asks->losses(show->asks->ctx, row);
+	why_judge(row);
+}
+
 /* Whether the row passed the filters and was written. */
 static bool print_row(struct show *show, struct request *row)
 {
+	bool explained = show->settings->why.n > 0;
+
 	show->asks->whose(show->asks->ctx, row);
+	if (explained)
+		explain(show, row);
 	if (!filter_match(show->settings, row)) {
 		show->counters->filtered += row->state != REQUEST_PENDING;
 		return false;
 	}
 	show->asks->ends(show->asks->ctx, row);
+	if (!explained)
+		explain(show, row);
 	return written(show, sink_emit(&show->output, row)) == 0;
 }
 
@@ -135,6 +157,7 @@ static void show_row(struct show *show, struct request *row)
 	show->counters->shown++;
 	show->counters->truncated += row->truncated;
 	tally_add(show->tally, row);
+	reasons_add(&show->reasons, row);
 	if (show->settings->count && show->counters->shown == show->settings->count)
 		*show->stop = true;
 }
@@ -230,8 +253,10 @@ void show_ended(struct show *show, struct request *row)
 		return;
 	}
 	/* Asked now, because what is kept may be shown much later. */
-	if (show->settings->calls)
+	if (show->settings->calls) {
 		show->asks->ends(show->asks->ctx, row);
+		show->asks->losses(show->asks->ctx, row);
+	}
 	show_calls(show, INT64_MIN);
 	if (calls_add(show->calls, row))
 		show_row(show, row);
@@ -288,8 +313,11 @@ static void count_evicted(struct show *show)
 void show_summary(struct show *show, int64_t now_ns)
 {
 	count_evicted(show);
-	if (!show->settings->jobs && strcmp(show->settings->summary, "text") == 0)
-		longest_print(show->longest, stderr);
+	if (strcmp(show->settings->summary, "text") == 0) {
+		if (!show->settings->jobs)
+			longest_print(show->longest, stderr);
+		reasons_print(&show->reasons, stderr);
+	}
 	tally_whole(show->tally, show->counters, now_ns, stderr);
 }
 

@@ -22,6 +22,8 @@ struct show_asks {
 	void (*whose)(void *ctx, struct request *row);
 	/* Both ends of its connection, as far as they can be known now. */
 	void (*ends)(void *ctx, struct request *row);
+	/* Which packets of it were sent again (losses.h): at once, when it has ended. */
+	void (*losses)(void *ctx, struct request *row);
 };
 
 /* Opens the sink that settings name, on stdout or the file of -o. settings, asks,

@@ -63,13 +63,23 @@ int sink_emit_job(struct output *output, const struct job *job)
 	return guarded(output, output->sink->emit_job ? output->sink->emit_job(output, job) : 0);
 }
 
-int sink_flush(struct output *output)
+static int say(struct output *output, int (*callback)(struct output *output))
 {
 	prepare(output);
-	int error = output->sink->flush ? output->sink->flush(output) : 0;
+	int error = callback ? callback(output) : 0;
 	if (!error)
 		fflush(output->file);
 	return guarded(output, error);
+}
+
+int sink_flush(struct output *output)
+{
+	return say(output, output->sink->flush);
+}
+
+int sink_finish(struct output *output)
+{
+	return say(output, output->sink->finish);
 }
 
 void sink_close(struct output *output)

@@ -18,6 +18,7 @@ struct output {
 	FILE *file;	      /* where data goes: stdout or the file of -o */
 	bool wide;	      /* --wide: the phases as columns */
 	bool jobs;	      /* rows are jobs, not requests */
+	uint64_t slowest;     /* how many bundle.h keeps */
 	unsigned extras;      /* EXTRA_*: facts that were asked for */
 	const uint64_t *lost; /* running count, shown in each JSON object */
 	void *state;	      /* the sink's own, from open() to close() */
@@ -32,7 +33,8 @@ struct sink {
 	int (*open)(struct output *output);
 	int (*emit)(struct output *output, const struct request *request);
 	int (*emit_job)(struct output *output, const struct job *job); /* with output->jobs */
-	int (*flush)(struct output *output); /* after each drain of the buffers */
+	int (*flush)(struct output *output);  /* after each drain of the buffers */
+	int (*finish)(struct output *output); /* after the last row */
 	void (*close)(struct output *output);
 };
 
@@ -52,11 +54,13 @@ const char *json_key(size_t i);
 const struct sink *sink_at(size_t i);
 
 /* All return 0 or -errno (-EPIPE when the reader is gone). sink_open() fills
- * output but for wide, jobs, extras and lost, which the caller sets before; file is borrowed. */
+ * output but for wide, jobs, slowest, extras and lost, which the caller sets before; file
+ * is borrowed. */
 int sink_open(struct output *output, const struct sink *sink, FILE *file);
 int sink_emit(struct output *output, const struct request *request);
 int sink_emit_job(struct output *output, const struct job *job);
 int sink_flush(struct output *output);
+int sink_finish(struct output *output);
 void sink_close(struct output *output);
 
 #endif

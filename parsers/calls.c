@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "calls.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kept.h"
 #include "slice.h"
+#include "why.h"
 
 #define NONE UINT32_MAX
-#define PHASES 5
+#define TIMES 6
+#define SETUPS 2
 #define UNDER_WAY_NS INT64_C(2000000000) /* how long a touch is good for */
 
 struct call {
@@ -18,10 +21,14 @@ struct call {
 	bool by_id;
 	uint32_t chain; /* the next call in its bucket, or the next free place */
 	uint32_t older, newer;
-	int64_t begin, end; /* of all attempts so far */
-	int64_t until;	    /* no attempt begins after that */
-	int64_t phase[PHASES], backoff;
-	int attempts;
+	int64_t begin, end;	      /* of all attempts so far */
+	int64_t until;		      /* no attempt begins after that */
+	int64_t time[TIMES], backoff; /* of all attempts */
+	int64_t setup[SETUPS];	      /* before the first */
+	int64_t throttled;
+	bool throttle; /* that is how the last one ended */
+	int64_t retransmit;
+	int attempts, retransmits; /* -1 unknown */
 	char first_error[sizeof(((struct request *)NULL)->first_error)];
 	struct request *kept; /* the last attempt, when rows are to become calls */
 };
@@ -222,12 +229,30 @@ static bool continues(const struct call *call, const struct request *row)
 	       (row->time_ns >= call->end && row->time_ns - call->end <= CALLS_WINDOW_NS);
 }
 
-static int64_t *phases_of(struct request *row, size_t i)
-{
-	int64_t *const phase[PHASES] = {&row->send_ns, &row->expect_ns, &row->wait_ns,
-					&row->recv_ns, &row->stall_ns};
+#define AT(field) offsetof(struct request, field)
 
-	return phase[i];
+/* What is added up, the phases first; and what is the first attempt's, for what
+ * later ones need of it lies between the attempts. */
+static const size_t times[TIMES] = {AT(send_ns), AT(expect_ns), AT(wait_ns),
+				    AT(recv_ns), AT(stall_ns),	AT(expect_timeout_ns)};
+static const size_t setups[SETUPS] = {AT(connect_ns), AT(tls_ns)};
+#define PHASES 5
+
+static int64_t *time_of(struct request *row, size_t field)
+{
+	return (int64_t *)(void *)((char *)row + field);
+}
+
+static void add_retransmits(struct call *call, const struct request *row)
+{
+	if (call->retransmits < 0 || row->retransmits < 0) {
+		call->retransmits = -1;
+		call->retransmit = -1;
+		return;
+	}
+	if (__builtin_add_overflow(call->retransmits, row->retransmits, &call->retransmits))
+		call->retransmits = INT32_MAX;
+	call->retransmit += row->retransmit_ns;
 }
 
 static void note_error(struct call *call, const struct request *row)
@@ -255,8 +280,16 @@ static void join(struct call *call, struct request *row)
 	if (call->attempts && row->time_ns >= call->end)
 		row->backoff_ns = row->time_ns - call->end;
 	call->backoff += row->backoff_ns > 0 ? row->backoff_ns : 0;
-	for (size_t i = 0; i < PHASES; i++)
-		call->phase[i] += *phases_of(row, i);
+	if (call->throttle)
+		call->throttled += row->backoff_ns > 0 ? row->backoff_ns : 0;
+	call->throttle = why_is_throttle(row);
+	if (call->throttle)
+		call->throttled += row->latency_ns;
+	add_retransmits(call, row);
+	for (size_t i = 0; i < SETUPS && !call->attempts; i++)
+		call->setup[i] = *time_of(row, setups[i]);
+	for (size_t i = 0; i < TIMES; i++)
+		call->time[i] += *time_of(row, times[i]);
 	if (row->time_ns < call->begin)
 		call->begin = row->time_ns;
 	if (end > call->end)
@@ -272,8 +305,16 @@ static void make_whole(const struct call *call, struct request *row)
 		row->ttfb_ns += row->time_ns - call->begin;
 	row->time_ns = call->begin;
 	row->latency_ns = row->backoff_ns = call->backoff;
+	for (size_t i = 0; i < TIMES; i++)
+		*time_of(row, times[i]) = call->time[i];
 	for (size_t i = 0; i < PHASES; i++)
-		row->latency_ns += *phases_of(row, i) = call->phase[i];
+		row->latency_ns += call->time[i];
+	for (size_t i = 0; i < SETUPS; i++)
+		*time_of(row, setups[i]) = call->setup[i];
+	row->is_call = true;
+	row->throttled_ns = call->throttled;
+	row->retransmits = call->retransmits;
+	row->retransmit_ns = call->retransmit;
 	row->attempts = call->attempts;
 	/* There were attempts that nobody saw: before tracing began, say. */
 	if (row->attempt > call->attempts)

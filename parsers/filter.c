@@ -159,6 +159,11 @@ static bool match_status(const struct settings *settings, const struct request *
 	return settings->status.n == 0;
 }
 
+static bool match_why(const struct settings *settings, const struct request *request)
+{
+	return any(&settings->why, request->why, is_exactly);
+}
+
 static bool match_bucket(const struct settings *settings, const struct request *request)
 {
 	return any(&settings->bucket, request->bucket, is_bucket);
@@ -207,7 +212,7 @@ static const struct {
 	{match_size, true},    {match_throughput, true}, {match_status, true},
 	{match_kind, false},   {match_uid, false},	 {match_target, false},
 	{match_method, false}, {match_operation, false}, {match_bucket, false},
-	{match_key, false},    {match_host, false},
+	{match_key, false},    {match_host, false},	 {match_why, true},
 };
 
 bool filter_match(const struct settings *settings, const struct request *request)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "message.h"
 #include "sdk.h"
 #include "text.h"
 #include "useragent.h"
@@ -185,6 +186,7 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 	r->latency_ns = (int64_t)(end - e->t_start);
 	r->ttfb_ns = answered ? (int64_t)(first - e->t_start) : -1;
 	r->expect_ns = expect_time(e, asked, send_end);
+	r->expect_timeout_ns = e->t_interim && e->t_interim < e->t_body ? 0 : r->expect_ns;
 	r->send_ns = (int64_t)(send_end - e->t_start) - r->expect_ns;
 	r->wait_ns = (int64_t)(first - send_end);
 	r->recv_ns = (int64_t)(end - first);
@@ -234,25 +236,51 @@ static int64_t sent_size(const struct exchange *e, const struct asked *asked, ui
 	return (int64_t)body;
 }
 
-/* The code of an error document in the body, as far as that was kept. A late
- * error may come in a chunk of its own, behind white space that kept the
- * connection alive. What a GET downloads with a 200 is somebody's data. */
-static struct slice answer_error(struct side side, const struct asked *asked,
-				 const struct answer *a)
+/* The kept bytes of an answer's body, without the framing of chunks: a document may
+ * be cut into several. */
+static struct slice answer_body(struct side side, const struct answer *a,
+				char joined[EXCHANGE_RESP_CAP])
 {
-	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size), chunk, code;
+	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size), chunk;
+	size_t n = 0;
+
+	if (a->body.framing != HTTP1_CHUNKED)
+		return body;
+	while (http1_next_chunk(&body, &chunk) && chunk.n <= EXCHANGE_RESP_CAP - n) {
+		memcpy(joined + n, chunk.p, chunk.n);
+		n += chunk.n;
+	}
+	return (struct slice){joined, n};
+}
+
+/* The last bytes of a whole answer of which more came than was kept. */
+static struct slice answer_end(const struct exchange *e, struct side side, const struct answer *a)
+{
+	size_t n = e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP;
+
+	if (!a->whole || side.total <= side.kept.n)
+		return SLICE_NONE;
+	return (struct slice){(const char *)e->tail, n};
+}
+
+/* What an error document in the body says, as far as that was kept. A late error comes
+ * with a 200, behind white space that kept the connection alive: when that is all that
+ * was kept, the end still tells that it is an error. What a GET downloads with a 200 is
+ * somebody's data. */
+static void set_error(struct request *r, const struct exchange *e, struct side side,
+		      const struct asked *asked, const struct answer *a, struct text_arena *arena)
+{
+	char joined[EXCHANGE_RESP_CAP];
+	struct s3_error error;
 
 	if (a->head_size <= 0 ||
 	    (a->head.status < 300 && slice_is(asked->head.method, SLICE("GET"))))
-		return SLICE_NONE;
-	if (a->body.framing != HTTP1_CHUNKED)
-		return s3_error_code(body);
-	while (http1_next_chunk(&body, &chunk)) {
-		code = s3_error_code(chunk);
-		if (code.p)
-			return code;
-	}
-	return SLICE_NONE;
+		return;
+	struct slice body = answer_body(side, a, joined);
+	r->is_error = s3_error(body, &error) ||
+		      (s3_is_blank(body) && s3_error_ends(answer_end(e, side, a)));
+	r->error_code = text_clean(arena, error.code);
+	r->error_message = message_text(arena, error.message, &asked->head);
 }
 
 static uint64_t mix(uint64_t hash, struct slice s)
@@ -336,7 +364,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->host_id =
 			text_clean(&arena, http1_header(&response->headers, SLICE("x-amz-id-2")));
 		if (s3.is_s3)
-			r->error_code = text_clean(&arena, answer_error(received, asked, a));
+			set_error(r, e, received, asked, a, &arena);
 	}
 	/* Last, because it is the longest. */
 	if (s3.path.p)
@@ -403,6 +431,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		    const struct request_context *context, bool final)
 {
 	bool answered = a->head.status != 0 || (a->head_size == HTTP1_BAD && received.total > 0);
+	const char *waits;
 
 	memset(r, 0, offsetof(struct request, text));
 	r->time_ns = (int64_t)e->t_start + context->wall_minus_mono_ns;
@@ -438,9 +467,13 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 		r->state = REQUEST_PARTIAL; /* also what was under way when tracing stopped */
 	else
 		r->state = REQUEST_NO_RESPONSE;
+	waits = waits_for(e, asked, at, answered || a->unseen);
 	if (r->state == REQUEST_OPEN)
-		r->waiting_for = waits_for(e, asked, at, answered || a->unseen);
-	r->is_error = r->status >= 400 || r->error_code || r->state == REQUEST_NO_RESPONSE;
+		r->waiting_for = waits;
+	r->unsent = waits ? strcmp(waits, "send") == 0 : -1;
+	r->retransmits = r->why_share = -1;
+	r->retransmit_ns = r->why_ns = r->felt_ns = -1;
+	r->is_error |= r->status >= 400 || r->state == REQUEST_NO_RESPONSE;
 }
 
 /* A response head beyond the buffer: its body's begin is not known, so its end

@@ -49,7 +49,8 @@ struct request {
 	const char *bucket, *key, *endpoint, *region;
 	const char *path; /* clean, secrets masked, with query */
 	const char *client_type, *client_version;
-	const char *error_code, *request_id, *host_id;
+	const char *error_code, *error_message; /* of the body */
+	const char *request_id, *host_id;
 	int status;	/* -1: none was read */
 	bool is_error;	/* status >= 400, an error inside a 200, or no response */
 	bool truncated; /* part of the head or a text was beyond our buffers */
@@ -73,6 +74,19 @@ struct request {
 	int64_t latency_ns;
 	int64_t ttfb_ns;					/* -1 when no response */
 	int64_t send_ns, expect_ns, wait_ns, recv_ns, stall_ns; /* sum to latency_ns */
+	int64_t expect_timeout_ns; /* of expect_ns: until the program gave waiting up */
+	int unsent; /* it ended, unanswered, before all of it was handed over: 1 or 0; -1 unknown */
+	/* Packets of it that were sent again, and how long nothing got through before that
+	 * (losses.h); -1 unknown. */
+	int retransmits;
+	int64_t retransmit_ns;
+	/* Of a call: attempts that were throttled, and the back-off behind them. */
+	bool is_call; /* it stands for all attempts (calls.h) */
+	int64_t throttled_ns;
+	/* Judged by why.h; NULL and -1 before. */
+	const char *why;
+	int64_t why_ns, felt_ns;
+	int why_share; /* thousandths */
 	size_t text_used;
 	char text[24576];
 };

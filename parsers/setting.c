@@ -11,6 +11,7 @@
 #include "grouping.h"
 #include "nearest.h"
 #include "s3.h"
+#include "why.h"
 
 /* The message may quote what was typed: no control character of it gets through. */
 int setting_complain(struct reader *reader, const char *format, ...)
@@ -339,6 +340,16 @@ const char *setting_method(char *item)
 	for (size_t i = 0; (name = setting_method_name(i)); i++)
 		if (strcasecmp(name, item) == 0)
 			return name;
+	return NULL;
+}
+
+const char *setting_why(char *item)
+{
+	const char *word;
+
+	for (size_t i = 0; (word = why_word(i)); i++)
+		if (strcasecmp(word, item) == 0)
+			return word;
 	return NULL;
 }
 

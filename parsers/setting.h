@@ -64,6 +64,7 @@ const char *setting_uid(char *item);
 const char *setting_operation(char *item);
 const char *setting_method(char *item);
 const char *setting_status(char *item);
+const char *setting_why(char *item);
 const char *setting_method_name(size_t i);
 const char *setting_extra(char *item);
 const char *setting_grouping(char *item);

@@ -7,8 +7,10 @@
 #include "command_line.h"
 #include "extra.h"
 #include "grouping.h"
+#include "kept.h"
 #include "s3.h"
 #include "setting.h"
+#include "why.h"
 
 static const char *const outputs[] = {"table", "json", "simple", "csv", NULL};
 static const char *const summaries[] = {"text", "json", "none", NULL};
@@ -80,6 +82,9 @@ const struct setting setting_table[] = {
 	{"status", 0, "CODE", "S3SLOWER_STATUS", &kind_list, FIELD(status), .item = setting_status,
 	 .wants = "a status such as 404 or a class such as 5xx",
 	 .help = "answered with this status or class, such as 404,5xx"},
+	{"why", 0, "WORD", "S3SLOWER_WHY", &kind_list, FIELD(why), .item = setting_why,
+	 .word = why_word, .wants = "a word of the column WHY such as server",
+	 .help = "that took so long for this reason, such as server,handshake"},
 	{"errors", 'x', NULL, "S3SLOWER_ERRORS", &kind_switch, FIELD(errors_only),
 	 .help = "only errors: 4xx, 5xx, an error in a 200, no response"},
 	{"host", 0, "HOST", "S3SLOWER_HOST", &kind_list, FIELD(host), .wants = "a host's name",
@@ -102,6 +107,9 @@ const struct setting setting_table[] = {
 	{"pending", 0, "[SECONDS]", "S3SLOWER_PENDING", &kind_number, FIELD(pending_s),
 	 .fallback = "0", .max = 86400, .wants = "seconds", .value = "2",
 	 .help = "also those that hang for SECONDS (2), twice as long, and so on"},
+	{"support-bundle", 0, "N", "S3SLOWER_SUPPORT_BUNDLE", &kind_count, FIELD(support_bundle),
+	 .fallback = "0", .max = KEPT_MAX, .wants = "a whole number",
+	 .help = "no rows; at the end the N slowest and the failed, for the provider's support"},
 	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
 	 .word = extra_name,
 	 .wants = "fields of uid, user, ppid, exe, cmdline, cgroup and container",

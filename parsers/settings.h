@@ -42,6 +42,7 @@ struct settings {
 	uint64_t min_size; /* bytes of either body */
 	double max_mbps;   /* 10^6 bytes a second, 0: any */
 	struct settings_list bucket, key_prefix, op, method, status, host;
+	struct settings_list why; /* words of why.h */
 	bool errors_only;
 	bool all_http;
 	struct settings_list endpoint; /* also S3 */
@@ -52,10 +53,11 @@ struct settings {
 	const char *targets;	     /* --targets FILE, NULL: none */
 	bool only_targets;
 	bool wide;
-	bool calls;	  /* a row a call, not an attempt */
-	bool jobs;	  /* a row a job (jobs.h), not a request */
-	double pending_s; /* requests that have had no answer for so long, 0: none */
-	const char *file; /* -o FILE, NULL: stdout */
+	bool calls;		 /* a row a call, not an attempt */
+	bool jobs;		 /* a row a job (jobs.h), not a request */
+	double pending_s;	 /* requests that have had no answer for so long, 0: none */
+	uint64_t support_bundle; /* so many of the slowest, 0: rows as they come */
+	const char *file;	 /* -o FILE, NULL: stdout */
 	/* how to sum them up */
 	const char *summary;	 /* a format's name */
 	struct settings_list by; /* by the names of grouping.h; none: operation */

@@ -60,6 +60,12 @@ static int try_state_tracepoint(char *detail, size_t size)
 	return raw_tracepoint("inet_sock_set_state");
 }
 
+static int try_retransmit_tracepoint(char *detail, size_t size)
+{
+	snprintf(detail, size, "tcp_retransmit_skb");
+	return raw_tracepoint("tcp_retransmit_skb");
+}
+
 static int try_uprobe(char *detail, size_t size)
 {
 	(void)detail, (void)size;
@@ -201,6 +207,7 @@ static const struct attempt {
 	{"uprobe links", "TLS libraries, attached at once", false, try_uprobe_multi},
 	{"uprobe sessions", "not used: entry and return in one program", false, try_uprobe_session},
 	{"socket states", "local addresses", false, try_state_tracepoint},
+	{"retransmissions", "packets sent again: network-loss", false, try_retransmit_tracepoint},
 	{"tracefs", "following a command's children", false, try_tracefs},
 	{"kprobes", "not used", false, try_kprobe},
 	{"BTF", "not used", false, try_btf},

@@ -76,6 +76,22 @@ struct socket {
 	__u32 unused;
 };
 
+/* A stretch in which nothing that a connection sent got through, as far as its
+ * kernel knew: nothing new was acknowledged since begin, until at end something was
+ * sent again. */
+struct loss {
+	__u64 begin; /* 0: never anything before; a SYN */
+	__u64 end;
+	__u64 packets; /* sent again since begin */
+};
+
+/* The latest of a connection: the i-th lies in last[i % LOSSES_KEPT]. */
+#define LOSSES_KEPT 8u
+struct losses {
+	__u64 n; /* stretches so far */
+	struct loss last[LOSSES_KEPT];
+};
+
 /* exchange.flags */
 #define EXCHANGE_HEAD_DONE 0x01u      /* a send ended with CRLF CRLF: the head went out whole */
 #define EXCHANGE_RESP_HEAD_DONE 0x02u /* the same of the current response head */
@@ -210,6 +226,7 @@ struct event_process {
 #define COUNT_NOT_INSERTED 7u /* requests not followed: the record could not be created */
 #define COUNT_EXITS_LOST 9u   /* exits and execs that found no room there */
 #define COUNT_OPAQUE 10u      /* HTTP/2 connections whose beginning was not seen */
+#define COUNT_SENT_AGAIN 11u  /* packets that a TCP connection of this machine sent again */
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");

@@ -133,6 +133,7 @@ static const struct attachment {
 	{"on_sys_exit", "sys_exit", MODE_HTTP, false},
 	{"on_sys_enter", "sys_enter", MODE_HTTP, false},
 	{"on_socket_state", "inet_sock_set_state", MODE_HTTP, true},
+	{"on_retransmit", "tcp_retransmit_skb", MODE_HTTP, true},
 };
 
 int program_attach(const struct program *p, const struct settings *settings, struct tracer *tracer,

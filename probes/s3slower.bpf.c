@@ -595,6 +595,12 @@ BPF_TABLE("lru_hash", u32, struct connecting, connecting, 1024); /* by thread */
 /* What waits for the peer, by struct sock: connect() may have returned already. */
 BPF_TABLE("lru_hash", u64, struct exchange_key, establishing, 1024);
 
+/* The first words of the kernel's struct sock_common. */
+struct sock_ends {
+	u32 peer, local, hash;
+	u16 peer_port, local_port, family, state; /* the state is the lower byte */
+};
+
 static __always_inline u64 mapped(u32 ipv4)
 {
 	return 0xffff0000ULL | (u64)ipv4 << 32;
@@ -632,10 +638,7 @@ static __always_inline void connect_enter(const struct exchange_key *key, u32 ti
 static __always_inline void connect_leave(u32 tid, s64 ret)
 {
 	struct connecting *c = connecting.lookup(&tid);
-	struct {
-		u32 peer, local, hash;
-		u16 peer_port, local_port, family, state;
-	} common = {};
+	struct sock_ends common = {};
 	u64 end[4]; /* the peer's address and ours, in the kernel's order */
 	struct socket *s;
 	u64 sock, entered;
@@ -696,6 +699,58 @@ int on_socket_state(struct raw_args *ctx)
 			s->setup_ns = bpf_ktime_get_ns() - s->begun;
 		establishing.delete(&sock);
 	}
+	return 0;
+}
+
+/* What was sent again, by the connection's ends. */
+BPF_TABLE("lru_hash", struct endpoints, struct losses, losses, 1024);
+
+#define LOSS_LONGEST 300000000000ULL /* ns: what says more is no time */
+
+/* tcp_retransmit_skb: on sending a packet again, the kernel notes in it when
+ * anything was acknowledged last - or when it began to wait for that. */
+int on_retransmit(struct raw_args *ctx)
+{
+	u64 sock = ctx->arg[0], now = bpf_ktime_get_ns(), begin = 0, n;
+	struct losses *l, first = {};
+	struct endpoints ends = {};
+	struct sock_ends common = {};
+	struct loss *last;
+
+	count(COUNT_SENT_AGAIN);
+	if (read_kernel(&common, sizeof(common), (void *)sock))
+		return 0;
+	ends.peer[1] = mapped(common.peer);
+	ends.local[1] = mapped(common.local);
+	if (common.family == FAMILY_INET6)
+		read_kernel(ends.peer, sizeof(ends.peer) + sizeof(ends.local),
+			    (void *)(sock + SOCK_IPV6));
+	ends.peer_port = __builtin_bswap16(common.peer_port);
+	ends.local_port = common.local_port;
+	if ((common.state & 0xff) != STATE_SYN_SENT) {
+		read_kernel(&begin, sizeof(begin), (void *)(ctx->arg[1] + PACKET_ACKED));
+		begin *= 1000;
+		if (begin > now || now - begin > LOSS_LONGEST)
+			begin = now;
+	}
+	l = losses.lookup(&ends);
+	if (!l) {
+		losses.update(&ends, &first);
+		l = losses.lookup(&ends);
+		if (!l)
+			return 0;
+	}
+	n = l->n;
+	if (!n || l->last[(n - 1) % LOSSES_KEPT].begin != begin) {
+		l->n = ++n;
+		last = &l->last[(n - 1) % LOSSES_KEPT];
+		last->begin = begin;
+		last->packets = 0;
+	} else {
+		last = &l->last[(n - 1) % LOSSES_KEPT];
+	}
+	last->packets += 1;
+	last->end = now;
 	return 0;
 }
 

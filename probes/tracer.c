@@ -44,13 +44,14 @@ struct tracer {
 	int map[OBJECT_MAPS];
 	struct instance instance[INSTANCES_MAX];
 	size_t n_instances;
+	bool sees_losses;
 	bool multi;					/* uprobe links instead of perf events */
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
 	int btf;		   /* or -errno */
 	bool repeats;		   /* bpf_loop() is there */
-	int exchanges, more, counts, tree, sockets;
+	int exchanges, more, counts, tree, sockets, losses;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
 	/* during tracer_drain() */
@@ -265,6 +266,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->counts = map_fd(t, "counts");
 	t->tree = map_fd(t, "tree");
 	t->sockets = map_fd(t, "sockets");
+	t->losses = map_fd(t, "losses");
 	t->multi = have_multi();
 	t->btf = btf_load();
 	t->repeats = btf_repeats(t->btf);
@@ -447,12 +449,14 @@ void tracer_detach(struct tracer *t, int handle)
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
 {
-	int program = program_fd(t, name, 0), fd;
+	int program = program_fd(t, name, 0), fd, err;
 
 	if (program < 0)
 		return program;
 	fd = bpf_raw_tracepoint_open(tracepoint, program);
-	return keep_one(t, fd < 0 ? -errno : fd);
+	err = keep_one(t, fd < 0 ? -errno : fd);
+	t->sees_losses |= !err && strcmp(name, "on_retransmit") == 0;
+	return err;
 }
 
 int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
@@ -541,6 +545,19 @@ uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)
 	struct socket socket;
 
 	return bpf_map_lookup_elem(t->sockets, &key, &socket) ? 0 : socket.id;
+}
+
+bool tracer_sees_losses(const struct tracer *t)
+{
+	return t->sees_losses;
+}
+
+int tracer_losses(struct tracer *t, const struct endpoints *ends, struct losses *out)
+{
+	struct endpoints key = *ends;
+
+	key.unused = 0;
+	return bpf_map_lookup_elem(t->losses, &key, out) ? -errno : 0;
 }
 
 long tracer_more(struct tracer *t, const struct exchange *exchange, void *to, size_t size)

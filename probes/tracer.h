@@ -71,6 +71,12 @@ bool tracer_walk(struct tracer *tracer, struct records_walk *walk, struct exchan
 /* The id of what a process has open as fd (struct socket), 0 if nobody knows. */
 uint64_t tracer_socket(struct tracer *tracer, uint32_t tgid, int fd);
 
+/* Whether the kernel tells what is sent again (COUNT_SENT_AGAIN counts it); and what
+ * it told of the connection between these two ends: 0, or -ENOENT when that is
+ * nothing, or long ago. */
+bool tracer_sees_losses(const struct tracer *tracer);
+int tracer_losses(struct tracer *tracer, const struct endpoints *ends, struct losses *out);
+
 /* The rest of a long request head. Returns bytes stored, or -ENOENT. */
 long tracer_more(struct tracer *tracer, const struct exchange *exchange, void *to, size_t size);
 

@@ -407,7 +407,7 @@ class Server:
         self.lock = threading.Lock()
         self.process = subprocess.Popen(
             [harness.PYTHON, str(harness.LAB / "server.py"), "--host", host,
-             "--cert", tls.cert, "--key", tls.key],
+             "--cert", tls.cert, "--key", tls.key, "--seen", str(harness.seen())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=harness.clean_env())
         self.ports = json.loads(self.process.stdout.readline() or "{}")
         expect(self.ports, "the laboratory's server did not start")

@@ -8,6 +8,7 @@ best with fail("what a user would notice"). Tests run one after the other, in
 the main thread, as root."""
 import collections
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -33,9 +34,11 @@ ATTEMPTS = 3
 STATES = ("complete", "partial", "no_response")
 PHASES = ("send_ms", "expect_ms", "wait_ms", "recv_ms", "stall_ms")
 KEYS = ("timestamp pid tid comm uid method operation log_operation bucket key endpoint region"
-        " path latency_ms ttfb_ms phases request_size response_size throughput_mb_s status_code"
-        " is_error error_code request_id host_id attempt max_attempts invocation_id backoff_ms state"
-        " client_type client_version via http_version stream_id fd local_address local_port peer_address peer_port"
+        " path latency_ms ttfb_ms phases why why_ms why_share felt_ms retransmits retransmit_ms"
+        " request_size response_size throughput_mb_s status_code"
+        " is_error error_code error_message request_id host_id attempt max_attempts invocation_id"
+        " backoff_ms state client_type client_version via http_version stream_id fd local_address"
+        " local_port peer_address peer_port"
         " connection_id request_number reused idle_ms connect_ms tls_ms is_s3 truncated lost").split()
 
 # Variables of these machines that point clients at another CA, and ours.
@@ -95,6 +98,52 @@ def clean_env(**more):
     return env
 
 
+# --- all that tracers say ------------------------------------------------
+
+_serial = itertools.count()
+
+
+def outputs():
+    """Where everything is kept that any tracer of this run wrote, wherever it went: what no
+    output may contain is looked for there (confidential.py)."""
+    where = scratch() / "outputs"
+    where.mkdir(exist_ok=True)
+    return where
+
+
+def output_file(name):
+    """A new file there."""
+    return open(outputs() / f"{next(_serial)}.{name}", "wb")
+
+
+def seen():
+    """Where servers write down what clients sent in confidence: JSON lines."""
+    return scratch() / "seen.jsonl"
+
+
+def keep_text(name, text):
+    with output_file(name) as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+
+
+def keep_file(argv, stdout=None):
+    """What went to the file of -o, or to a file that is standard output."""
+    options = argv[:argv.index("--")] if "--" in argv else argv
+    paths = [path for flag, path in zip(options, options[1:]) if flag in ("-o", "--output-file")]
+    for path in map(pathlib.Path, [*paths, *([stdout] if stdout else [])]):
+        if path.is_file() and not path.is_symlink():
+            with output_file("file") as copy, path.open("rb") as file:
+                shutil.copyfileobj(file, copy)
+
+
+def path_of(stdout):
+    """The file behind a descriptor that is not a pipe of ours."""
+    if stdout is subprocess.PIPE:
+        return None
+    fd = stdout if isinstance(stdout, int) else stdout.fileno()
+    return os.readlink(f"/proc/self/fd/{fd}") if fd >= 0 else None
+
+
 # --- the tracer ----------------------------------------------------------
 
 class Row(dict):
@@ -121,6 +170,7 @@ class Tracer:
         self._err = []
         self._change = threading.Condition()
         self._ready = False
+        self._stdout_path = path_of(stdout)
         env_all = clean_env(**(env or {}))
         try:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=stdout,
@@ -141,19 +191,21 @@ class Tracer:
                  f"stderr: {self.stderr.strip() or '(empty)'}")
 
     def _read_stdout(self):
-        for line in self.process.stdout:
-            now = time.monotonic()
-            try:
-                row = Row(json.loads(line))
-                row.seen = now
-            except ValueError:
-                row = None
-            with self._change:
-                if row is None:
-                    self.bad_lines.append(line)
-                else:
-                    self.rows.append(row)
-                self._change.notify_all()
+        with output_file("stdout") as kept:
+            for line in self.process.stdout:
+                now = time.monotonic()
+                kept.write(line)
+                try:
+                    row = Row(json.loads(line))
+                    row.seen = now
+                except ValueError:
+                    row = None
+                with self._change:
+                    if row is None:
+                        self.bad_lines.append(line)
+                    else:
+                        self.rows.append(row)
+                    self._change.notify_all()
 
     def _read_stderr(self):
         for line in self.process.stderr:
@@ -224,6 +276,9 @@ class Tracer:
     def _finish(self):
         for thread in self._threads:
             thread.join(30)
+        if self.status is None:
+            keep_text("stderr", self.stderr)
+            keep_file(self.argv, self._stdout_path)
         self.status = self.process.returncode
 
     def rss_kb(self):
@@ -260,6 +315,9 @@ def run_tracer(args, stdin=None, timeout=100, prefix=(), env=None, **popen):
              f"{(error.stderr or b'').decode(errors='replace').strip()}")
     except OSError as error:
         fail(f"cannot start {argv}: {error}")
+    for name, said in (("stdout", done.stdout), ("stderr", done.stderr)):
+        keep_text(name, said or b"")
+    keep_file(argv, path_of(popen["stdout"]))
     text = [(t or b"").decode(errors="replace") for t in (done.stdout, done.stderr)]
     return Result(done.returncode, *text)
 
@@ -283,6 +341,53 @@ def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+# What each word explains, in ms: one of these. "unknown" is none of them.
+SETUP = ("dns_ms", "connect_ms", "tls_ms")
+WHY = {
+    "throttled": lambda r, p: [r.get("throttled_ms", r["latency_ms"])],
+    "retry": lambda r, p: [r["backoff_ms"]],
+    "network-loss": lambda r, p: [r["retransmit_ms"]],
+    "expect-timeout": lambda r, p: [p["expect_ms"]],
+    "dns": lambda r, p: [setup_of(r)["dns_ms"]],
+    "connect": lambda r, p: [setup_of(r)["connect_ms"]],
+    "handshake": lambda r, p: [setup_of(r)["tls_ms"]],
+    "client-stall": lambda r, p: [p["stall_ms"]],
+    "delayed-ack": lambda r, p: [p["recv_ms"]],
+    "upload": lambda r, p: [p["send_ms"], p["send_ms"] + p["wait_ms"]],
+    "download": lambda r, p: [p["recv_ms"]],
+    "server": lambda r, p: [wait + recv for wait in (p["wait_ms"], p["wait_ms"] + p["expect_ms"],
+                                                     p["expect_ms"])
+                            for recv in ([p["recv_ms"]] if r["response_size"] == 0 else [0])],
+}
+
+
+def setup_of(row):
+    """What came before a connection's first request, in ms; 0 where that is unknown, or none."""
+    where = row.get("connection", row)
+    return {key: where.get(key) or 0 for key in SETUP}
+
+
+def check_why(row):
+    """The reason follows from the row's own numbers, whatever they are."""
+    name = f"{row.get('method')} {row.get('path')}"
+    why, ms, share, felt = (row[k] for k in ("why", "why_ms", "why_share", "felt_ms"))
+    numbers = f"{why} {ms} of {felt}, share {share}: {row}"
+    total = row["latency_ms"] + sum(setup_of(row).values())
+    if total == 0:
+        expect((why, ms, share, felt) == (None,) * 4, f"{name}: {numbers}")
+        return
+    expect(abs(felt - total) < 1e-5 + total * 1e-12, f"{name}: not what the caller felt: {numbers}")
+    if why == "unknown":
+        expect(ms is None and share is None, f"{name}: {numbers}")
+        return
+    expect(why in WHY, f"{name}: no such word: {numbers}")
+    expect(felt / 2 - 1e-5 < ms <= felt + 1e-5, f"{name}: not the most of it: {numbers}")
+    expect(ms / felt - .0011 < share <= ms / felt + 1e-9, f"{name}: not its share: {numbers}")
+    expect("attempts" in row
+           or any(abs(min(x, felt) - ms) < 1e-5 for x in WHY[why](row, row["phases"]) if x is not None),
+           f"{name}: not what the word stands for: {numbers}")
+
+
 def check_row(row):
     name = f"{row.get('method')} {row.get('path')}"
     missing = [key for key in KEYS if key not in row]
@@ -297,6 +402,7 @@ def check_row(row):
     total = sum(phases[phase] for phase in PHASES)
     expect(abs(total - latency) <= 1e-6 * max(1, len(PHASES)) + latency * 1e-12,
            f"{name}: phases sum to {total}, latency_ms is {latency}: {phases}")
+    check_why(row)
     expect(row["state"] in STATES, f"{name}: state is {row['state']}")
     if row["state"] == "no_response":
         expect(row["status_code"] is None and ttfb is None,

@@ -227,6 +227,7 @@ def closed_pipe_ends_quietly():
         if tracer.poll() is None:
             tracer.kill()
             tracer.wait()
+    harness.keep_text("pipe", out + err)
     lines = out.splitlines()
     expect(sorted(len(line) < 4 for line in lines) == [False, True], f"stdout: {out!r}")
     expect("0" in lines, f"the tracer's exit status is not 0: {out[-20:]!r}")
@@ -582,7 +583,7 @@ def every_output():
         expect(re.search(rf"GetObject +{N} +{N} ", tracer.stderr),
                f"{name}: no summary on stderr: {tracer.stderr!r}")
     head = texts["table"][0].read_text().splitlines()[0].split()
-    expect(head == "TIME PID COMM OP LAT(ms) STATUS BUCKET ENDPOINT PATH".split(), f"head: {head}")
+    expect(head == "TIME PID COMM OP LAT(ms) STATUS WHY BUCKET ENDPOINT PATH".split(), f"head: {head}")
     with open(texts["csv"][0], newline="") as file:
         table = list(csv.DictReader(file))
     expect(len(table) == N and table[0]["operation"] == "GetObject", f"csv: {table[:1]}")

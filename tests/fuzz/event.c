@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "parsers/request.h"
+#include "parsers/why.h"
 
 #define CHECK(truth) ((truth) ? (void)0 : abort())
 #define ROWS 4
@@ -27,7 +28,7 @@ static void build(const struct exchange *e, struct slice more, bool final)
 
 	CHECK(n >= 1 && n <= ROWS);
 	for (int i = 0; i < n; i++) {
-		const struct request *row = &rows[i];
+		struct request *row = &rows[i];
 
 		if (row->state == REQUEST_NOT_HTTP || row->state == REQUEST_OPEN) {
 			CHECK(n == 1);
@@ -43,6 +44,10 @@ static void build(const struct exchange *e, struct slice more, bool final)
 		CHECK(row->number == -1 || row->number > 0);
 		CHECK(row->connect_ns >= -1 && row->tls_ns >= -1);
 		CHECK(row->idle_ns >= -1 && row->connection_id >= -1);
+		CHECK(row->expect_timeout_ns >= 0 && row->expect_timeout_ns <= row->expect_ns);
+		why_judge(row);
+		CHECK(row->why ? row->felt_ns > 0 : row->felt_ns == -1);
+		CHECK(row->why_ns >= -1 && row->why_ns <= row->felt_ns && row->why_share <= 1000);
 		text(row, row->comm);
 		text(row, row->path);
 		text(row, row->key);

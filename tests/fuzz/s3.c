@@ -46,10 +46,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct http1_request request;
 	struct http1_response response;
 	struct s3_request alone, answered;
-	struct slice code = s3_error_code(in), version;
+	struct s3_error error;
+	struct slice version;
 
-	inside(code, in);
-	CHECK(!code.p || (code.n && !memchr(code.p, '<', code.n)));
+	CHECK(s3_error(in, &error) || (!error.code.p && !error.message.p));
+	inside(error.code, in);
+	inside(error.message, in);
+	CHECK(!error.code.p || (error.code.n && !memchr(error.code.p, '<', error.code.n)));
+	CHECK(!error.message.p || !memchr(error.message.p, '<', error.message.n));
+	CHECK(!s3_error_ends(in) || in.n >= 8);
 	CHECK(useragent_client(in, &version) || !version.p);
 	inside(version, in);
 

@@ -10,7 +10,8 @@ answered with a line on stdout:
     {"bucket": NAME, "script": SCRIPT}               -> {"ok": true}
     {"count": NAME}                                  -> {"count": requests read so far}
     {"stamps": NAME}                                 -> {"stamps": [STAMPS, ...]}, a request each
-It ends with its stdin.
+It ends with its stdin. With --seen FILE, what requests say in confidence is appended there,
+each once: {"target": TARGET, "headers": {NAME: VALUE}} a line.
 
 SCRIPT is [[STEP, ...], ...], and the requests for /NAME/key take its members in
 turn, round and round; or it is {PATTERN: [STEP, ...], ...}, and the key chooses
@@ -32,6 +33,7 @@ been read when the first step runs. Steps, in order:
     "pause_at": N, "pause_ms": N
 {"answer": STATUS, ...}     a whole S3-looking answer
     "body": TEXT|N, "headers": {...}, and what "send" and "send_body" take
+{"echo": true}              403, and repeats what the request said in confidence
 {"close": true}             close_notify and FIN
 {"drop": true}              FIN without close_notify
 {"reset": true}             RST
@@ -57,7 +59,10 @@ import struct
 import sys
 import threading
 import time
+import xml.sax.saxutils
 
+CONFIDENTIAL = re.compile("authorization|x-amz-security-token|.*-customer-key(-md5)?")
+IN_TARGET = re.compile("(?i)[?&](x-amz-)?(signature|security-token)=")
 REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 304: "Not Modified",
            400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Slow Down"}
 CODES = {400: "RequestTimeout", 403: "AccessDenied", 404: "NoSuchKey", 503: "SlowDown"}
@@ -78,9 +83,22 @@ class Gone(Exception):
 
 
 class Scripts:
-    def __init__(self):
+    def __init__(self, seen):
         self.lock = threading.Lock()
         self.scripts, self.counts, self.stamps = {}, {}, {}
+        self.seen = open(seen, "a", buffering=1) if seen else None
+        self.noted = set()
+
+    def note(self, request):
+        said = request.confidential()
+        line = json.dumps({"target": request.target, "headers": said})
+        if not self.seen or not (said or IN_TARGET.search(request.target)):
+            return
+        known = line if IN_TARGET.search(request.target) else json.dumps(said)
+        with self.lock:
+            if known not in self.noted:
+                self.noted.add(known)
+                self.seen.write(line + "\n")
 
     def set(self, bucket, script):
         with self.lock:
@@ -122,6 +140,9 @@ class Request:
     def stamp(self, name):
         self.stamps[name] = time.monotonic_ns()
 
+    def confidential(self):
+        return {k: v for k, v in self.headers.items() if CONFIDENTIAL.fullmatch(k)}
+
 
 class Connection:
     def __init__(self, sock, scripts, tls):
@@ -158,6 +179,7 @@ class Connection:
             self.fill()
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         self.request = Request(head)
+        self.scripts.note(self.request)
         self.body_left = int(self.request.headers.get("content-length", 0))
 
     def read_body(self):
@@ -238,6 +260,16 @@ class Connection:
         else:
             self.put(head.encode("latin-1") + body.encode(), step)
 
+    def echo(self):
+        """As servers do to whom a signature is wrong: all that it was made of."""
+        said = [self.request.target, *("%s: %s" % each for each in
+                                       self.request.confidential().items())]
+        texts = [xml.sax.saxutils.escape(text) for text in said]
+        self.answer({"answer": 403, "body":
+                     "<Error><Code>SignatureDoesNotMatch</Code><Message>%s</Message>"
+                     "<StringToSign>%s</StringToSign></Error>" % ("; ".join(texts),
+                                                                 "\n".join(texts))})
+
     # ends
 
     def close(self):
@@ -292,6 +324,8 @@ class Connection:
         elif "flush" in step:
             data, self.collected = self.collected, None
             self.put(data, step)
+        elif "echo" in step:
+            self.echo()
         elif "close" in step:
             self.close()
         elif "drop" in step:
@@ -358,9 +392,10 @@ def main():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--cert")
     parser.add_argument("--key")
+    parser.add_argument("--seen")
     options = parser.parse_args()
     threading.stack_size(256 * 1024)
-    scripts = Scripts()
+    scripts = Scripts(options.seen)
     tls = None
     ports = {}
     if options.cert:

@@ -227,6 +227,46 @@ static void one_row_a_call(void)
 	calls_free(calls);
 }
 
+/* What a reason can be made of: set-up before the first attempt, refusals with the
+ * back-off behind them, what was sent again. */
+static void numbers_of_a_call(void)
+{
+	struct calls *calls = calls_new(8, true);
+
+	for (int i = 0; i < 3; i++) {
+		attempt("a", i * 110, i < 2 ? 503 : 200);
+		row.connect_ns = (i + 1) * MS;
+		row.tls_ns = i ? -1 : 7 * MS;
+		row.expect_ns = row.expect_timeout_ns = i * MS;
+		row.retransmits = i;
+		row.retransmit_ns = i * 2 * MS;
+		CU_ASSERT_EQUAL(calls_add(calls, &row), i == 2);
+	}
+	CU_ASSERT(row.is_call);
+	CU_ASSERT_EQUAL(row.connect_ns, 1 * MS);
+	CU_ASSERT_EQUAL(row.tls_ns, 7 * MS);
+	CU_ASSERT_EQUAL(row.expect_timeout_ns, 3 * MS);
+	CU_ASSERT_EQUAL(row.retransmits, 3);
+	CU_ASSERT_EQUAL(row.retransmit_ns, 6 * MS);
+	CU_ASSERT_EQUAL(row.throttled_ns, 220 * MS);
+	/* Only the second was throttled, and of the first nobody knows what it lost. */
+	for (int i = 0; i < 3; i++) {
+		attempt("b", i * 110, i == 1 ? 503 : i ? 200 : -1);
+		row.retransmits = i - 1;
+		row.retransmit_ns = (i - 1) * MS;
+		CU_ASSERT_EQUAL(calls_add(calls, &row), i == 2);
+	}
+	CU_ASSERT_EQUAL(row.throttled_ns, 110 * MS);
+	CU_ASSERT_EQUAL(row.backoff_ns, 200 * MS);
+	CU_ASSERT_EQUAL(row.retransmits, -1);
+	CU_ASSERT_EQUAL(row.retransmit_ns, -1);
+	/* One attempt is a call, too. */
+	CU_ASSERT(calls_add(calls, attempt("c", 0, 200)));
+	CU_ASSERT(row.is_call);
+	CU_ASSERT_EQUAL(row.throttled_ns, 0);
+	calls_free(calls);
+}
+
 /* Nothing follows: the last attempt is what became of the call. */
 static void calls_end_by_themselves(void)
 {
@@ -354,10 +394,10 @@ static void first_errors_are_bounded(void)
 static void a_kept_row_has_its_own_texts(void)
 {
 	const char **const own[] = {
-		&row.comm,	     &row.method,	  &row.operation,  &row.bucket, &row.key,
-		&row.endpoint,	     &row.region,	  &row.path,	   &row.client_type,
-		&row.client_version, &row.error_code, &row.request_id, &row.host_id,
-		&row.invocation_id,
+		&row.comm,	  &row.method,	       &row.operation,	&row.bucket,
+		&row.key,	  &row.endpoint,       &row.region,	&row.path,
+		&row.client_type, &row.client_version, &row.error_code, &row.request_id,
+		&row.host_id,	  &row.invocation_id,
 	};
 	struct request *kept;
 
@@ -386,6 +426,7 @@ CU_TestInfo calls_tests[] = {
 	{"calls are bounded", calls_are_bounded},
 	{"places are used again", places_are_used_again},
 	{"one row a call", one_row_a_call},
+	{"numbers of a call", numbers_of_a_call},
 	{"calls end by themselves", calls_end_by_themselves},
 	{"calls go with their process", calls_go_with_their_process},
 	{"calls make room", calls_make_room},

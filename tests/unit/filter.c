@@ -42,6 +42,7 @@ static void make_request(void)
 		.response_size = 0,
 		.latency_ns = 12500000,
 		.ttfb_ns = 2500000,
+		.why = "download",
 	};
 }
 
@@ -74,6 +75,7 @@ static void change_request(enum change change)
 	case UNKNOWN:
 		request.operation = request.bucket = request.key = request.endpoint = NULL;
 		request.request_size = request.response_size = -1;
+		request.why = NULL;
 		break;
 	case BIG: /* 2 MB in 2 ms */
 		request.request_size = 2000000;
@@ -153,6 +155,11 @@ static void test_match(void)
 		{"--uid 33", AS_IS, true},
 		{"--uid 0,033", AS_IS, true},
 		{"--uid 0", AS_IS, false},
+		{"--why download", AS_IS, true},
+		{"--why server,download", AS_IS, true},
+		{"--why server", AS_IS, false},
+		{"--why unknown", AS_IS, false},
+		{"--why unknown", UNKNOWN, false},
 		{"--bucket logs-eu --op GetObject", AS_IS, false},
 		{"-p 1 --comm java", AS_IS, true}, /* the kernel's business */
 	};

@@ -63,6 +63,13 @@ static void make_request(void)
 		.wait_ns = 2000001,
 		.recv_ns = 345670,
 		.stall_ns = 7,
+		.why = "upload",
+		.why_ns = 10000000,
+		.why_share = 576,
+		.felt_ns = 17345681,
+		.retransmits = 1,
+		.retransmit_ns = 4000000,
+		.throttled_ns = 260000000,
 	};
 }
 
@@ -97,6 +104,11 @@ static void make_unknown(void)
 		.ttfb_ns = -1,
 		.send_ns = 1,
 		.wait_ns = 4999999999,
+		.why_ns = -1,
+		.why_share = -1,
+		.felt_ns = -1,
+		.retransmits = -1,
+		.retransmit_ns = -1,
 	};
 }
 
@@ -166,9 +178,9 @@ static void test_table(void)
 	CU_ASSERT_STRING_EQUAL(
 		text,
 		"TIME         PID     COMM            OP                         LAT(ms) STATUS "
-		"BUCKET           ENDPOINT                 PATH\n"
+		"WHY            BUCKET           ENDPOINT                 PATH\n"
 		"12:00:01.123 4242    boto3           PutObject                   12.346    200 "
-		"logs             s3.amazonaws.com         "
+		"upload         logs             s3.amazonaws.com         "
 		"/logs/2026/a.gz?x-id=PutObject\n");
 	free(text);
 	make_unknown();
@@ -176,7 +188,7 @@ static void test_table(void)
 	CU_ASSERT_STRING_EQUAL(
 		line(1),
 		"12:00:01.123 1       curl            GET                       5000.000      - "
-		"-                -                        -");
+		"-              -                -                        -");
 	free(text);
 	/* The headings come once. */
 	printed("table", false, 100);
@@ -187,8 +199,8 @@ static void test_table(void)
 static void test_table_wide(void)
 {
 	static const char *const headings[] = {
-		"CONN",	 "TLS",	      "TTFB",	    "SEND",  "EXPECT", "WAIT", "RECV",
-		"STALL", "REQ_BYTES", "RESP_BYTES", "STATE", "CLIENT", "VIA",  "PEER"};
+		"SHARE", "CONN",   "TLS",	"TTFB",	      "SEND",  "EXPECT", "WAIT", "RECV",
+		"STALL", "RESENT", "REQ_BYTES", "RESP_BYTES", "STATE", "CLIENT", "VIA",	 "PEER"};
 	char word[20][40];
 
 	make_request();
@@ -201,12 +213,13 @@ static void test_table_wide(void)
 	/* Values stand under their headings. */
 	CU_ASSERT_EQUAL(sscanf(line(1) + (strstr(text, "ENDPOINT") - text),
 			       "%39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s %39s "
-			       "%39s %39s %39s",
+			       "%39s %39s %39s %39s %39s",
 			       word[0], word[1], word[2], word[3], word[4], word[5], word[6],
 			       word[7], word[8], word[9], word[10], word[11], word[12], word[13],
-			       word[14]),
-			15);
+			       word[14], word[15], word[16]),
+			17);
 	static const char *const want[] = {"s3.amazonaws.com",
+					   "0.576",
 					   "2.000",
 					   "3.000",
 					   "12.000",
@@ -215,6 +228,7 @@ static void test_table_wide(void)
 					   "2.000",
 					   "0.346",
 					   "0.000",
+					   "1",
 					   "5000000000",
 					   "0",
 					   "complete",
@@ -293,11 +307,14 @@ static void test_calls(void)
 	free(text);
 	CU_ASSERT_PTR_NOT_NULL(strstr(printed("json", false, 1),
 				      ",\"backoff_ms\":250.000001,\"attempts\":3,"
-				      "\"first_error\":\"503 SlowDown\",\"state\":"));
+				      "\"first_error\":\"503 SlowDown\","
+				      "\"throttled_ms\":260.000000,\"state\":"));
 	free(text);
 	printed("table", false, 1);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS ATTEMPTS   BACKOFF FIRST_ERROR  BUCKET "));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "    503        3   250.000 503 SlowDown logs "));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, " STATUS WHY            ATTEMPTS   BACKOFF FIRST_ERROR  BUCKET "));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "    503 upload                3   250.000 503 SlowDown logs "));
 	free(text);
 	request.first_error[0] = '\0';
 	request.attempts = 1;
@@ -325,8 +342,8 @@ static void test_pending(void)
 				      ",\"state\":\"pending\",\"waiting_for\":\"response\","));
 	free(text);
 	printed("table", false, 1);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS WAITS_FOR BUCKET "));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "      - response  - "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " STATUS WHY            WAITS_FOR BUCKET "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "      - -              response  - "));
 	free(text);
 	extras = 0;
 }
@@ -446,10 +463,10 @@ static void test_csv(void)
 	}
 	make_unknown();
 	printed("csv", false, 1);
-	CU_ASSERT_STRING_EQUAL(line(1),
-			       "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,,,5000.000000,,"
-			       "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,,true,,,,,,,,"
-			       "no_response,,,http,,,,,,,,,,,,false,false");
+	CU_ASSERT_STRING_EQUAL(
+		line(1), "2026-01-31T12:00:01.123456Z,1,1,curl,0,GET,,,,,,,,5000.000000,,"
+			 "0.000001,0.000000,4999.999999,0.000000,0.000000,,,,,,,,,,,true,,,,,,,,,"
+			 "no_response,,,http,,,,,,,,,,,,false,false");
 	free(text);
 }
 
@@ -479,14 +496,18 @@ static void test_json_text(void)
 		"\"path\":\"/logs/2026/a.gz?x-id=PutObject\",\"latency_ms\":12.345678,"
 		"\"ttfb_ms\":12.000001,\"phases\":{\"send_ms\":10.000000,\"expect_ms\":0.000000,"
 		"\"wait_ms\":2.000001,\"recv_ms\":0.345670,\"stall_ms\":0.000007},"
+		"\"why\":\"upload\",\"why_ms\":10.000000,\"why_share\":0.576,"
+		"\"felt_ms\":17.345681,\"retransmits\":1,\"retransmit_ms\":4.000000,"
 		"\"request_size\":5000000000,\"response_size\":0,"
 		"\"throughput_mb_s\":416666.631944,\"status_code\":200,"
-		"\"is_error\":false,\"error_code\":null,\"request_id\":\"TX01\",\"host_id\":\"h/"
+		"\"is_error\":false,\"error_code\":null,\"error_message\":null,\"request_id\":"
+		"\"TX01\",\"host_id\":\"h/"
 		"1=\","
 		"\"attempt\":2,\"max_attempts\":3,\"invocation_id\":\"aa-11\","
 		"\"backoff_ms\":250.000001,"
 		"\"state\":\"complete\",\"client_type\":\"boto3\","
-		"\"client_version\":\"1.26.27\",\"via\":\"openssl\",\"http_version\":\"1.1\",\"stream_id\":null,\"fd\":7,"
+		"\"client_version\":\"1.26.27\",\"via\":\"openssl\",\"http_version\":\"1.1\","
+		"\"stream_id\":null,\"fd\":7,"
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
 		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
 		"\"connection_id\":9007199254740991,\"request_number\":2,\"reused\":true,"
@@ -502,12 +523,16 @@ static void test_json_text(void)
 		"\"region\":null,\"path\":null,"
 		"\"latency_ms\":5000.000000,\"ttfb_ms\":null,\"phases\":{\"send_ms\":0.000001,"
 		"\"expect_ms\":0.000000,\"wait_ms\":4999.999999,\"recv_ms\":0.000000,"
-		"\"stall_ms\":0.000000},\"request_size\":null,\"response_size\":null,"
+		"\"stall_ms\":0.000000},\"why\":null,\"why_ms\":null,\"why_share\":null,"
+		"\"felt_ms\":null,\"retransmits\":null,\"retransmit_ms\":null,"
+		"\"request_size\":null,\"response_size\":null,"
 		"\"throughput_mb_s\":null,"
-		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"request_id\":null,"
+		"\"status_code\":null,\"is_error\":true,\"error_code\":null,\"error_message\":null,"
+		"\"request_id\":null,"
 		"\"host_id\":null,\"attempt\":null,\"max_attempts\":null,"
 		"\"invocation_id\":null,\"backoff_ms\":null,\"state\":\"no_response\",\"client_"
-		"type\":null,\"client_version\":null,\"via\":\"http\",\"http_version\":\"2\",\"stream_id\":7,"
+		"type\":null,\"client_version\":null,\"via\":\"http\",\"http_version\":\"2\","
+		"\"stream_id\":7,"
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
 		"\"peer_address\":null,\"peer_port\":null,\"connection_id\":null,"
 		"\"request_number\":null,\"reused\":null,\"idle_ms\":null,\"connect_ms\":null,"
@@ -599,6 +624,7 @@ static void test_json_values(void)
 		{"region", offsetof(struct request, region)},
 		{"path", offsetof(struct request, path)},
 		{"error_code", offsetof(struct request, error_code)},
+		{"error_message", offsetof(struct request, error_message)},
 		{"request_id", offsetof(struct request, request_id)},
 		{"host_id", offsetof(struct request, host_id)},
 		{"invocation_id", offsetof(struct request, invocation_id)},
@@ -689,7 +715,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 48);
+		CU_ASSERT_EQUAL(json_object_size(object), 55);
 		json_decref(object);
 		free(text);
 	}
@@ -923,7 +949,8 @@ static void test_short_of_memory(void)
 		size_t end = strlen(text);
 		CU_ASSERT(end == 0 || (text[0] == '{' && text[end - 1] == '\n'));
 		CU_ASSERT(end == 0 || strstr(text, "\"comm\":\"boto3\",\"uid\":1000,"));
-		CU_ASSERT(end == 0 || strstr(text, "\"via\":\"openssl\",\"http_version\":\"1.1\",\"stream_id\":null,\"fd\":7,"));
+		CU_ASSERT(end == 0 || strstr(text, "\"via\":\"openssl\",\"http_version\":\"1.1\","
+						   "\"stream_id\":null,\"fd\":7,"));
 		free(text);
 	}
 	json_set_alloc_funcs(malloc, free);

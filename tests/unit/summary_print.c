@@ -211,9 +211,10 @@ static void test_counters(void)
 	struct counters before = {.shown = 3, .lost = 5, .evicted = 9}, since;
 
 	begin("operation", NULL);
-	CU_ASSERT_STRING_EQUAL(written("none", true),
-			       "0 shown, 0 filtered out, 0 not S3, 0 lost, 0 evicted, 0 truncated, "
-			       "0 not followed, 0 opaque, 0 calls evicted, 0 jobs evicted, 0 output errors\n");
+	CU_ASSERT_STRING_EQUAL(
+		written("none", true),
+		"0 shown, 0 filtered out, 0 not S3, 0 lost, 0 evicted, 0 truncated, "
+		"0 not followed, 0 opaque, 0 calls evicted, 0 jobs evicted, 0 output errors\n");
 	counters = (struct counters){.shown = 23,
 				     .filtered = 1,
 				     .not_s3 = 4,
