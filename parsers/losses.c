@@ -40,6 +40,12 @@ void losses_fill(struct request *row, const struct losses *losses,
 		lost += end - begin;
 		begin = end;
 	}
+	/* Bytes of other streams go the same way: nobody can say whose these were. */
+	if (row->stream_id > 0 && packets) {
+		row->retransmits = -1;
+		row->retransmit_ns = -1;
+		return;
+	}
 	row->retransmits = packets < INT32_MAX ? (int)packets : INT32_MAX;
 	row->retransmit_ns = lost;
 }

@@ -16,7 +16,8 @@ int64_t losses_from(const struct request *row, const struct request_context *con
 
 /* Sets retransmits and retransmit_ns of a row: what lies between losses_from() - the
  * beginning of its connection's set-up, as far as that is known - and the first byte
- * of its answer, or its end without one. losses: its connection's; NULL: nothing was sent again. */
+ * of its answer, or its end without one; unknown for HTTP/2, unless it is nothing. losses:
+ * its connection's; NULL: nothing was sent again. */
 void losses_fill(struct request *row, const struct losses *losses,
 		 const struct request_context *context);
 

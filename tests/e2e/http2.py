@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/2: each stream is a row, as the client and nginx know it; what cannot be known is counted."""
 import collections
+import contextlib
 import datetime
 import http.server
 import json
@@ -357,7 +358,7 @@ def a_client_that_is_killed():
 # libcurl by itself: one connection, requests when a line comes.
 LATE = r"""
 import ctypes, sys
-curl = ctypes.CDLL("libcurl.so.4")
+curl = ctypes.CDLL(sys.argv[3])
 curl.curl_easy_init.restype = ctypes.c_void_p
 handle = ctypes.c_void_p(curl.curl_easy_init())
 def option(n, value):
@@ -378,14 +379,18 @@ for line in sys.stdin:
 """
 
 
-@test
-def joined_in_the_middle():
-    """Nothing is guessed of a connection that was there before: it is counted, once."""
+def libcurl(library="libcurl.so.4"):
     script = harness.scratch() / "late.py"
     script.write_text(LATE)
+    return [harness.PYTHON, str(script), harness.certificates().ca, server().url("https", "k1"),
+            library]
+
+
+@contextlib.contextmanager
+def late():
+    """A client that has asked once; what it gives asks n times more, over the same connection."""
     client = subprocess.Popen(
-        [harness.PYTHON, str(script), harness.certificates().ca, server().url("https", "k1")],
-        env=harness.clean_env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        libcurl(), env=harness.clean_env(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(n):
         client.stdin.write(f"{n}\n")
@@ -393,26 +398,83 @@ def joined_in_the_middle():
         expect(client.stdout.readline() == "3\n", "libcurl does not speak HTTP/2")
     try:
         ask(1)
-        with Tracer(["-p", client.pid, "--all-http"]) as tracer:
-            ask(5)
-        expect(not tracer.rows, f"rows of what nobody saw begin: {brief(tracer.rows)}")
-        expect(" 1 opaque" in tracer.stderr, tracer.stderr)
+        yield client.pid, ask
     finally:
         client.stdin.close()
         client.wait(30)
 
 
 @test
+def joined_in_the_middle():
+    """Nothing is guessed of a connection that was there before: it is counted, once."""
+    with late() as (pid, ask):
+        with Tracer(["-p", pid, "--all-http"]) as tracer:
+            ask(5)
+    expect(not tracer.rows, f"rows of what nobody saw begin: {brief(tracer.rows)}")
+    expect(" 1 opaque" in tracer.stderr, tracer.stderr)
+
+
+@test
 def servers_do_not_count():
-    """nginx's own answers are no requests, and none of its connections is opaque: also those
-    that were there before."""
-    command = ["sh", "-c", '"$@" "$0" && "$@" "$0"', *asked("https", "k1")[:1],
-               *curl("https", "-o", "/dev/null")]
-    with Tracer(["-p", server().nginx.pid, "--follow", "--all-http"]) as tracer:
-        done = subprocess.run(command, env=harness.clean_env(), capture_output=True, text=True)
-        expect(done.returncode == 0, done.stderr)
-    expect(not tracer.rows, brief(tracer.rows))
+    """nginx's own answers are no requests, and none of its connections is opaque, whether they
+    were there before or not. What it asks of another server over HTTP/1.1 is seen."""
+    with late() as (_, ask):
+        with Tracer(["-p", server().nginx.pid, "--follow", "--all-http"]) as tracer:
+            ask(5)
+            done = subprocess.run(curl("https", *asked("https", "k1", "slow")),
+                                  env=harness.clean_env(), capture_output=True, text=True)
+            expect(done.returncode == 0, done.stderr)
+            tracer.wait(1)
+    (row,) = harness.check_rows(tracer.rows, n=1, via="http", status=200)
+    expect(row["http_version"] in ("1.0", "1.1") and row["stream_id"] is None, f"{row}")
     expect(" 0 opaque" in tracer.stderr, tracer.stderr)
+
+
+@test
+def other_libraries():
+    """libcurl on GnuTLS and on NSS; its own name for HTTP/2 is 3."""
+    for library, via in (("libcurl-gnutls.so.4", "gnutls"), ("libcurl-nss.so.4", "nss")):
+        command = ["sh", "-c", 'echo 5 | "$@"', "-", *libcurl(library)]
+        rows, out, err = traced(command, "--all-http", n=5, via=via, state="complete", status=200)
+        expect(out == "3\n", f"{library} says HTTP version {out}")
+        expect({row["response_size"] for row in rows} == {1000}, brief(rows))
+        expect([row["request_number"] for row in rows] == [1, 2, 3, 4, 5], f"{library}: numbers")
+        expect(all(row["idle_ms"] is not None for row in rows[1:]), f"{library}: idle")
+        expect(" 0 opaque" in err, err)
+
+
+NODE = r"""
+const http2 = require("http2"), fs = require("fs");
+const [ca, url] = process.argv.slice(2), at = new URL(url);
+const session = http2.connect(at.origin, {ca: fs.readFileSync(ca)});
+let open = 0;
+for (let i = 1; i <= 8; i++) {
+  for (const body of ["", "x".repeat(100000 + i)]) {
+    const stream = session.request({":method": body ? "PUT" : "GET", authorization: process.argv[4],
+                                    ":path": at.pathname + (body ? "node" : "k") + i});
+    open++;
+    stream.on("close", () => { if (--open == 0) session.close(); });
+    stream.resume();
+    if (body) stream.end(body);
+  }
+}
+"""
+
+
+@test
+def node_too():
+    """Memory BIOs: no socket call lies within a TLS call, and sixteen streams at once."""
+    script = harness.scratch() / "http2.js"
+    script.write_text(NODE)
+    rows, _, err = traced(["node", str(script), harness.certificates().ca,
+                           server().url("https", ""), SIGNED[1].split(": ", 1)[1]],
+                          n=16, via="openssl", state="complete")
+    for row in rows:
+        i = int(row["key"][-1])
+        sizes = (row["request_size"], row["response_size"])
+        expect(sizes == ((100000 + i, 0) if row["method"] == "PUT" else (0, 1000 * i)), f"{row}")
+    expect(len({row["connection_id"] for row in rows}) == 1, "one connection")
+    expect(" 0 opaque" in err, err)
 
 
 _go = None

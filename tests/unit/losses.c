@@ -90,8 +90,23 @@ static void none_is_zero(void)
 	CU_ASSERT_EQUAL(row.retransmit_ns, 0);
 }
 
+/* Several requests are under way on a connection of HTTP/2. */
+static void of_a_stream_nobody_knows(void)
+{
+	struct losses within = {1, {LOSS(1001, 1201, 1)}}, before = {1, {LOSS(700, 999, 1)}};
+
+	make(-1, -1, 500);
+	row.stream_id = 3;
+	losses_fill(&row, &within, &context);
+	CU_ASSERT_EQUAL(row.retransmits, -1);
+	CU_ASSERT_EQUAL(row.retransmit_ns, -1);
+	losses_fill(&row, &before, &context);
+	CU_ASSERT_EQUAL(row.retransmits, 0);
+}
+
 CU_TestInfo losses_tests[] = {
 	{"those of the request are added up", those_of_the_request_are_added_up},
 	{"none is zero", none_is_zero},
+	{"of a stream nobody knows", of_a_stream_nobody_knows},
 	CU_TEST_INFO_NULL,
 };
