@@ -6,6 +6,7 @@
 #include "parsers/address.h"
 #include "parsers/extra.h"
 #include "parsers/targets.h"
+#include "parsers/throughput.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -131,6 +132,43 @@ const char *column_exact_ms(const void *field, struct cell *cell)
 	int64_t ns = *(const int64_t *)field;
 
 	return ns < 0 ? NULL : fixed(ns, 6, cell);
+}
+
+const char *column_speed(const void *field, struct cell *cell)
+{
+	int64_t speed = *(const int64_t *)field;
+
+	return speed < 0 ? NULL : fixed(speed / 10000 + (speed % 10000 >= 5000), 2, cell);
+}
+
+const char *column_exact_speed(const void *field, struct cell *cell)
+{
+	int64_t speed = *(const int64_t *)field;
+
+	return speed < 0 ? NULL : fixed(speed, 6, cell);
+}
+
+const char *column_throughput(const void *field, struct cell *cell)
+{
+	int64_t speed = throughput_of(field);
+
+	return column_speed(&speed, cell);
+}
+
+const char *column_exact_throughput(const void *field, struct cell *cell)
+{
+	int64_t speed = throughput_of(field);
+
+	return column_exact_speed(&speed, cell);
+}
+
+const char *column_ratio(const void *field, struct cell *cell)
+{
+	double ratio = *(const double *)field;
+
+	if (ratio < 0)
+		return NULL;
+	return fixed(ratio < 1e15 ? (int64_t)(ratio * 1000 + .5) : INT64_MAX, 3, cell);
 }
 
 static const char *number(int64_t value, struct cell *cell)
@@ -303,8 +341,10 @@ static const struct column columns[] = {
 	{"WAIT", NULL, 9, true, column_ms, AT(wait_ns), 0},
 	{"RECV", NULL, 9, true, column_ms, AT(recv_ns), 0},
 	{"STALL", NULL, 9, true, column_ms, AT(stall_ns), 0},
+	{"MB/s", NULL, 9, false, column_throughput, 0, EXTRA_THROUGHPUT},
 	{"REQ_BYTES", "request_size", 10, true, column_size, AT(request_size), 0},
 	{"RESP_BYTES", "response_size", 10, true, column_size, AT(response_size), 0},
+	{NULL, "throughput_mb_s", 0, false, column_exact_throughput, 0, 0},
 	{NULL, "status_code", 0, false, column_int, AT(status), 0},
 	{NULL, "is_error", 0, false, column_truth, AT(is_error), 0},
 	{NULL, "error_code", 0, false, column_string, AT(error_code), 0},

@@ -57,6 +57,12 @@ int sink_emit(struct output *output, const struct request *request)
 	return guarded(output, output->sink->emit(output, request));
 }
 
+int sink_emit_job(struct output *output, const struct job *job)
+{
+	prepare(output);
+	return guarded(output, output->sink->emit_job ? output->sink->emit_job(output, job) : 0);
+}
+
 static int say(struct output *output, int (*callback)(struct output *output))
 {
 	prepare(output);

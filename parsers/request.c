@@ -9,6 +9,7 @@
 #include "useragent.h"
 
 #define INVOCATION_ID_MAX 64 /* SDKs send a UUID */
+#define UPLOAD_ID_MAX 512    /* Amazon's have about 150 bytes, others' up to 400 */
 
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
@@ -316,6 +317,19 @@ static void set_attempt(struct request *r, const struct http1_request *head,
 	r->attempts = 1;
 }
 
+/* An id cut short would be that of nothing. */
+static void set_part(struct request *r, const struct http1_request *head,
+		     const struct http1_response *response, const struct s3_request *s3,
+		     struct text_arena *arena)
+{
+	struct slice id = part_parse(head, response, s3, &r->part);
+
+	if (id.n > UPLOAD_ID_MAX)
+		r->truncated = true;
+	else if (id.n)
+		r->upload_id = text_decoded(arena, id);
+}
+
 static void set_texts(struct request *r, const struct exchange *e, const struct asked *asked,
 		      const struct answer *a, struct side received,
 		      const struct request_context *context)
@@ -335,6 +349,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 	if (s3.is_s3) {
 		r->bucket = text_decoded(&arena, s3.bucket);
 		r->key = text_decoded(&arena, s3.key);
+		set_part(r, &asked->head, response, &s3, &arena);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
 	set_attempt(r, &asked->head, &arena);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "part.h"
 #include "probes/exchange.h"
 #include "s3.h"
 
@@ -56,6 +57,9 @@ struct request {
 	int attempt, max_attempts;
 	const char *invocation_id;
 	uint64_t likeness; /* the same for requests that ask for the same */
+	/* Of the job it belongs to (jobs.h). */
+	struct part part;
+	const char *upload_id;
 	/* Of the call it belongs to (calls.h). */
 	int64_t backoff_ns;	 /* since the attempt before, or of the whole call; -1 unknown */
 	const char *waiting_for; /* of an open one: "send", "continue", "response", "body" */

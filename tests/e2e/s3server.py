@@ -42,8 +42,8 @@ NPM_DIR = os.path.join(ROOT, "build", "npm")
 S3RVER = os.path.join(NPM_DIR, "node_modules", "s3rver", "bin", "s3rver.js")
 ACCESS_KEY = SECRET_KEY = "S3RVER"
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 15
-STOP_SECONDS = 5
+START_SECONDS = 60
+STOP_SECONDS = 30
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 NGINX_CONF = """\

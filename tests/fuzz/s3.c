@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "parsers/part.h"
 #include "parsers/useragent.h"
 
 #define CHECK(truth) ((truth) ? (void)0 : abort())
@@ -14,6 +15,19 @@ static void inside(struct slice part, struct slice in)
 {
 	CHECK(!part.p || (part.p >= in.p && part.p + part.n <= in.p + in.n));
 	CHECK(part.p || !part.n);
+}
+
+/* Which piece of a job: its numbers, if any, make sense. */
+static void piece(const struct http1_request *request, const struct http1_response *response,
+		  const struct s3_request *s3, struct slice in)
+{
+	struct part part;
+	struct slice id = part_parse(request, response, s3, &part);
+
+	inside(id, in);
+	CHECK(part.number >= -1 && part.first >= -1 && part.last >= -1 && part.object_size >= -1);
+	CHECK(part.last < 0 || part.first <= part.last);
+	CHECK(part.first >= 0 || part.last < 0);
 }
 
 static bool is_listed(const char *operation)
@@ -52,6 +66,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		return 0;
 	s3_classify(&request, NULL, NULL, &alone);
 	s3_classify(&request, &response, &endpoints, &answered);
+	piece(&request, NULL, &alone, in);
+	piece(&request, &response, &answered, in);
 	inside(answered.bucket, in);
 	inside(answered.key, in);
 	inside(answered.endpoint, in);

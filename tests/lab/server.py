@@ -9,12 +9,13 @@ prints {"http": PORT, "https": PORT} and then reads lines from stdin, each
 answered with a line on stdout:
     {"bucket": NAME, "script": SCRIPT}               -> {"ok": true}
     {"count": NAME}                                  -> {"count": requests read so far}
+    {"stamps": NAME}                                 -> {"stamps": [STAMPS, ...]}, a request each
 It ends with its stdin. With --seen FILE, what requests say in confidence is appended there,
 each once: {"target": TARGET, "headers": {NAME: VALUE}} a line.
 
 SCRIPT is [[STEP, ...], ...], and the requests for /NAME/key take its members in
 turn, round and round; or it is {PATTERN: [STEP, ...], ...}, and the key chooses
-("*" and "?" match). Any other request gets the default answer. The head has
+("*" and "?" match), or the target as it came ("*partNumber=17"). Any other request gets the default answer. The head has
 been read when the first step runs. Steps, in order:
 
 {"read": "body"}            the request's body, whole (as its head frames it)
@@ -22,6 +23,7 @@ been read when the first step runs. Steps, in order:
 {"read": "head"}            the next, pipelined request
 {"collect": true}           keep the answers back until {"flush": true}, one write
 {"sleep_ms": N}
+{"await": PATH}             until there is such a file
 {"send": TEXT, ...}         TEXT with {rid} replaced by the request's id
     "split": N              ... N bytes a TLS record or TCP segment
     "cuts": [N, ...]        ... or cut at these offsets
@@ -40,10 +42,16 @@ been read when the first step runs. Steps, in order:
 
 After a script the connection goes on with the next request. Every answer's
 x-amz-request-id is made from the key, so a mispaired answer shows.
+
+STAMPS are the key of a request and what the server did, on CLOCK_MONOTONIC in ns: when its
+head had been "read", and, each just before the call, when the "interim" answer, the "first"
+byte and the "last" piece of the final answer were sent, and when the connection's "end" was
+made; null where it did not happen. Whoever is answered can have the answer only later.
 """
 import argparse
 import fnmatch
 import json
+import os
 import re
 import socket
 import ssl
@@ -60,6 +68,8 @@ REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 304: "Not Modif
 CODES = {400: "RequestTimeout", 403: "AccessDenied", 404: "NoSuchKey", 503: "SlowDown"}
 HOST_ID = "c2VydmVyLWluLXRoZS1sYWJvcmF0b3J5"
 HANG_S = 60
+AWAIT_S = 100
+FINAL = re.compile(rb"HTTP/1\.1 [2-5]")
 DEFAULT = [{"read": "body"}, {"answer": 200}]
 
 
@@ -75,7 +85,7 @@ class Gone(Exception):
 class Scripts:
     def __init__(self, seen):
         self.lock = threading.Lock()
-        self.scripts, self.counts = {}, {}
+        self.scripts, self.counts, self.stamps = {}, {}, {}
         self.seen = open(seen, "a", buffering=1) if seen else None
         self.noted = set()
 
@@ -94,14 +104,19 @@ class Scripts:
         with self.lock:
             self.scripts[bucket] = script
 
+    def stamped(self, bucket):
+        with self.lock:
+            return [dict(stamps) for stamps in self.stamps.get(bucket, ())]
+
     def next(self, request):
         with self.lock:
             n = self.counts.get(request.bucket, 0)
             self.counts[request.bucket] = n + 1
+            self.stamps.setdefault(request.bucket, []).append(request.stamps)
             script = self.scripts.get(request.bucket)
         if isinstance(script, dict):
             for pattern, steps in script.items():
-                if fnmatch.fnmatchcase(request.key, pattern):
+                if any(fnmatch.fnmatchcase(of, pattern) for of in (request.key, request.target)):
                     return steps
             return DEFAULT
         return script[n % len(script)] if script else DEFAULT
@@ -119,6 +134,11 @@ class Request:
             if colon:
                 self.headers[name.strip().lower()] = value.strip()
         self.rid = request_id(self.key)
+        self.stamps = {"key": self.key, "read": time.monotonic_ns(), "interim": None,
+                       "first": None, "last": None, "end": None}
+
+    def stamp(self, name):
+        self.stamps[name] = time.monotonic_ns()
 
     def confidential(self):
         return {k: v for k, v in self.headers.items() if CONFIDENTIAL.fullmatch(k)}
@@ -185,10 +205,19 @@ class Connection:
         if cuts is None and step.get("split"):
             cuts = range(step["split"], len(data), step["split"])
         start = 0
+        stamps = self.request.stamps
+        final = None if stamps["first"] else FINAL.search(data)
+        final = final.start() if final else -1  # where the final answer begins
         for cut in [*(c if c >= 0 else len(data) + c for c in cuts or ()), len(data)]:
             if start < cut <= len(data):
                 if start and step.get("gap_ms"):
                     time.sleep(step["gap_ms"] / 1000)
+                if start <= final < cut:
+                    self.request.stamp("first")
+                if stamps["first"]:
+                    self.request.stamp("last")
+                elif not stamps["interim"]:
+                    self.request.stamp("interim")
                 self.sock.sendall(data[start:cut])
                 start = cut
 
@@ -203,6 +232,7 @@ class Connection:
                 time.sleep(step["pause_ms"] / 1000)
                 pause_at = None
             n = min(chunk, size - sent)
+            self.request.stamp("last")
             self.sock.sendall(block if n == chunk else block[:n])
             sent += n
 
@@ -261,7 +291,14 @@ class Connection:
                 break
         raise Gone()
 
+    def await_file(self, path):
+        deadline = time.monotonic() + AWAIT_S
+        while not os.path.exists(path) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def step(self, step):
+        if not step.keys().isdisjoint(("close", "drop", "reset")):
+            self.request.stamp("end")
         if "read" in step:
             what = step["read"]
             if what == "body":
@@ -274,6 +311,8 @@ class Connection:
                 self.body_left -= min(what, self.body_left)
         elif "sleep_ms" in step:
             time.sleep(step["sleep_ms"] / 1000)
+        elif "await" in step:
+            self.await_file(step["await"])
         elif "send" in step:
             self.put(step["send"].replace("{rid}", self.request.rid).encode("latin-1"), step)
         elif "send_body" in step:
@@ -369,6 +408,8 @@ def main():
         order = json.loads(line)
         if "count" in order:
             print(json.dumps({"count": scripts.counts.get(order["count"], 0)}), flush=True)
+        elif "stamps" in order:
+            print(json.dumps({"stamps": scripts.stamped(order["stamps"])}), flush=True)
         else:
             scripts.set(order["bucket"], order["script"])
             print('{"ok": true}', flush=True)
