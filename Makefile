@@ -66,7 +66,7 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 # --- tests ---------------------------------------------------------------
 
 $(B)/unit: $(UNITOBJ)
-	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lcunit
+	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lnghttp2 -lcunit
 
 unit: $(B)/unit $(B)/points/run
 	$(B)/unit
@@ -101,7 +101,7 @@ $(B)/fuzzed/%.o: %.c config.mk Makefile
 
 $(B)/fuzz/%: $(B)/fuzzed/tests/fuzz/%.o $(FUZZOBJ)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ -lcapstone -ljansson -lyaml
+	$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ -lcapstone -ljansson -lyaml -lnghttp2
 
 fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do mkdir -p $(B)/corpus/$$t; \

@@ -227,6 +227,7 @@ static void count_all(struct run *run)
 {
 	note_lost(run);
 	run->counters.evicted = follow_evicted(run->follow);
+	run->counters.opaque = follow_opaque(run->follow);
 	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
 				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
 }

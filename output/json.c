@@ -73,6 +73,8 @@ static const struct field fields[] = {
 	{KEY(",", "client_type"), TEXT, column_string, AT(client_type), 0},
 	{KEY(",", "client_version"), TEXT, column_string, AT(client_version), 0},
 	{KEY(",", "via"), TEXT, column_string, AT(via), 0},
+	{KEY(",", "http_version"), TEXT, column_string, AT(http_version), 0},
+	{KEY(",", "stream_id"), BARE, column_size, AT(stream_id), 0},
 	{KEY(",", "fd"), BARE, column_int, AT(fd), 0},
 	{KEY(",", "local_address"), QUOTED, column_local_address, AT(ends), 0},
 	{KEY(",", "local_port"), BARE, column_port, AT(ends.local_port), 0},

@@ -17,8 +17,8 @@ struct output {
 	const struct sink *sink;
 	FILE *file;	      /* where data goes: stdout or the file of -o */
 	bool wide;	      /* --wide: the phases as columns */
-	uint64_t slowest;     /* how many bundle.h keeps */
 	bool jobs;	      /* rows are jobs, not requests */
+	uint64_t slowest;     /* how many bundle.h keeps */
 	unsigned extras;      /* EXTRA_*: facts that were asked for */
 	const uint64_t *lost; /* running count, shown in each JSON object */
 	void *state;	      /* the sink's own, from open() to close() */
@@ -54,8 +54,8 @@ const char *json_key(size_t i);
 const struct sink *sink_at(size_t i);
 
 /* All return 0 or -errno (-EPIPE when the reader is gone). sink_open() fills
- * output but for wide, slowest, jobs, extras and lost, which the caller sets before; file is
- * borrowed. */
+ * output but for wide, jobs, slowest, extras and lost, which the caller sets before; file
+ * is borrowed. */
 int sink_open(struct output *output, const struct sink *sink, FILE *file);
 int sink_emit(struct output *output, const struct request *request);
 int sink_emit_job(struct output *output, const struct job *job);

@@ -9,6 +9,7 @@ static const struct counter table[] = {
 	{"evicted", offsetof(struct counters, evicted)},
 	{"truncated", offsetof(struct counters, truncated)},
 	{"not followed", offsetof(struct counters, unfollowed)},
+	{"opaque", offsetof(struct counters, opaque)},
 	{"calls evicted", offsetof(struct counters, calls_evicted)},
 	{"jobs evicted", offsetof(struct counters, jobs_evicted)},
 	{"output errors", offsetof(struct counters, output_errors)},

@@ -14,6 +14,7 @@ struct counters {
 	uint64_t evicted;	/* unfinished exchanges pushed out by newer ones */
 	uint64_t truncated;	/* rows of which some text was beyond our buffers */
 	uint64_t unfollowed;	/* calls or requests that could not be followed: tables full */
+	uint64_t opaque;	/* HTTP/2 connections that could not be read: joined too late */
 	uint64_t calls_evicted; /* calls whose next attempt would not be joined any more */
 	uint64_t jobs_evicted;	/* jobs that were forgotten for newer ones */
 	uint64_t output_errors; /* rows the sink could not write */

@@ -88,8 +88,6 @@ static bool is_piece(const struct http1_request *request, const struct http1_res
 {
 	if (response && response->status == 206)
 		set_range(part, http1_header(&response->headers, SLICE("content-range")), ' ');
-	else if (response && response->status < 400)
-		return false;
 	if (part->first < 0)
 		set_range(part, http1_header(&request->headers, SLICE("range")), '=');
 	return part->first >= 0 || part->number >= 0 || (response && response->status == 206);
@@ -108,6 +106,10 @@ struct slice part_parse(const struct http1_request *request, const struct http1_
 		.last = -1,
 		.object_size = -1,
 	};
+	/* Most downloads are whole: no more is asked of them. */
+	if (out->role == PART_DOWNLOADED && response && response->status < 400 &&
+	    response->status != 206)
+		out->role = PART_NONE;
 	if (out->role == PART_NONE)
 		return SLICE_NONE;
 	out->job = mix(UINT64_C(0xcbf29ce484222325), s3->endpoint);

@@ -417,6 +417,14 @@ static void set_connection(struct request *r, const struct exchange *e, uint64_t
 		r->idle_ns = at_least_0((int64_t)(e->t_start - e->t_before));
 }
 
+/* The head of a stream is written as one of HTTP/1.1 (fields.h). */
+static const char *http_version(const struct exchange *e, const struct asked *asked)
+{
+	if (e->flags & EXCHANGE_FRAMES)
+		return "2";
+	return asked->head.minor == 1 ? "1.1" : asked->head.minor == 0 ? "1.0" : NULL;
+}
+
 static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,
 		    uint64_t at, const struct answer *a, struct side sent, struct side received,
 		    const struct request_context *context, bool final)
@@ -439,6 +447,8 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	set_connection(r, e, at);
 	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
 									 : NULL;
+	r->http_version = http_version(e, asked);
+	r->stream_id = e->flags & EXCHANGE_FRAMES ? (int64_t)e->stream : -1;
 	r->status = a->head.status ? a->head.status : -1;
 	r->request_size = sent_size(e, asked, at);
 	r->response_size = answered ? a->size : -1;

@@ -39,7 +39,9 @@ struct request {
 	/* Of the connection's first request, before it; -1 of the others, or unknown. */
 	int64_t connect_ns, tls_ns;
 	const char *comm;
-	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
+	const char *http_version; /* "1.0", "1.1", "2"; NULL unknown */
+	int64_t stream_id;	  /* of HTTP/2; -1: another */
+	const char *via;	  /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;
 	const char *method;
 	const char *operation;	   /* SDK name; NULL for what is not S3 */

@@ -16,7 +16,7 @@ sys.path.insert(0, str(HERE))
 import harness  # noqa: E402
 
 MODULES = ("cases", "program", "libraries", "golang", "discovery", "addresses", "connection", "doctor",
-           "clients", "targets", "calls", "throttled", "support", "jobs", "summary", "matrix",
+           "clients", "targets", "calls", "throttled", "jobs", "summary", "support", "http2", "matrix",
            "confidential")
 
 # Not in a run without arguments: they are long, and `make e2e-matrix` asks for them by name.

@@ -354,10 +354,10 @@ static void first_errors_are_bounded(void)
 static void a_kept_row_has_its_own_texts(void)
 {
 	const char **const own[] = {
-		&row.comm,	     &row.method,	  &row.operation,  &row.bucket, &row.key,
-		&row.endpoint,	     &row.region,	  &row.path,	   &row.client_type,
-		&row.client_version, &row.error_code, &row.request_id, &row.host_id,
-		&row.invocation_id,
+		&row.comm,	  &row.method,	       &row.operation,	&row.bucket,
+		&row.key,	  &row.endpoint,       &row.region,	&row.path,
+		&row.client_type, &row.client_version, &row.error_code, &row.request_id,
+		&row.host_id,	  &row.invocation_id,
 	};
 	struct request *kept;
 

@@ -34,6 +34,8 @@ static void make_request(void)
 		.tls_ns = 3000000,
 		.comm = "boto3",
 		.via = "openssl",
+		.http_version = "1.1",
+		.stream_id = -1,
 		.is_s3 = true,
 		.method = "PUT",
 		.operation = "PutObject",
@@ -81,6 +83,8 @@ static void make_unknown(void)
 		.tls_ns = -1,
 		.comm = "curl",
 		.via = "http",
+		.http_version = "2",
+		.stream_id = 7,
 		.method = "GET",
 		.status = -1,
 		.is_error = true,
@@ -483,7 +487,8 @@ static void test_json_text(void)
 		"\"attempt\":2,\"max_attempts\":3,\"invocation_id\":\"aa-11\","
 		"\"backoff_ms\":250.000001,"
 		"\"state\":\"complete\",\"client_type\":\"boto3\","
-		"\"client_version\":\"1.26.27\",\"via\":\"openssl\",\"fd\":7,"
+		"\"client_version\":\"1.26.27\",\"via\":\"openssl\",\"http_version\":\"1.1\","
+		"\"stream_id\":null,\"fd\":7,"
 		"\"local_address\":\"2000::1\",\"local_port\":50000,"
 		"\"peer_address\":\"10.0.0.7\",\"peer_port\":443,"
 		"\"connection_id\":9007199254740991,\"request_number\":2,\"reused\":true,"
@@ -505,7 +510,8 @@ static void test_json_text(void)
 		"\"request_id\":null,"
 		"\"host_id\":null,\"attempt\":null,\"max_attempts\":null,"
 		"\"invocation_id\":null,\"backoff_ms\":null,\"state\":\"no_response\",\"client_"
-		"type\":null,\"client_version\":null,\"via\":\"http\","
+		"type\":null,\"client_version\":null,\"via\":\"http\",\"http_version\":\"2\","
+		"\"stream_id\":7,"
 		"\"fd\":null,\"local_address\":null,\"local_port\":null,"
 		"\"peer_address\":null,\"peer_port\":null,\"connection_id\":null,"
 		"\"request_number\":null,\"reused\":null,\"idle_ms\":null,\"connect_ms\":null,"
@@ -604,6 +610,7 @@ static void test_json_values(void)
 		{"client_type", offsetof(struct request, client_type)},
 		{"client_version", offsetof(struct request, client_version)},
 		{"via", offsetof(struct request, via)},
+		{"http_version", offsetof(struct request, http_version)},
 	};
 	const size_t n = sizeof(texts) / sizeof(texts[0]);
 	struct output output = {.lost = NULL};
@@ -687,7 +694,7 @@ static void test_json_growing(void)
 		fclose(file);
 		json_t *object = parsed();
 		CU_ASSERT_EQUAL(json_string_length(json_object_get(object, "path")), n + 1);
-		CU_ASSERT_EQUAL(json_object_size(object), 47);
+		CU_ASSERT_EQUAL(json_object_size(object), 49);
 		json_decref(object);
 		free(text);
 	}
@@ -921,7 +928,8 @@ static void test_short_of_memory(void)
 		size_t end = strlen(text);
 		CU_ASSERT(end == 0 || (text[0] == '{' && text[end - 1] == '\n'));
 		CU_ASSERT(end == 0 || strstr(text, "\"comm\":\"boto3\",\"uid\":1000,"));
-		CU_ASSERT(end == 0 || strstr(text, "\"via\":\"openssl\",\"fd\":7,"));
+		CU_ASSERT(end == 0 || strstr(text, "\"via\":\"openssl\",\"http_version\":\"1.1\","
+						   "\"stream_id\":null,\"fd\":7,"));
 		free(text);
 	}
 	json_set_alloc_funcs(malloc, free);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every unit suite, one line each; tests/unit/NAME.c defines NAME_tests[]. */
 SUITE(http1)
+SUITE(http2)
 SUITE(s3)
 SUITE(text)
 SUITE(message)
@@ -10,8 +11,8 @@ SUITE(targets)
 SUITE(settings)
 SUITE(filter)
 SUITE(sink)
-SUITE(bundle)
 SUITE(job_column)
+SUITE(bundle)
 SUITE(extra)
 SUITE(grouping)
 SUITE(histogram)

@@ -211,9 +211,10 @@ static void test_counters(void)
 	struct counters before = {.shown = 3, .lost = 5, .evicted = 9}, since;
 
 	begin("operation", NULL);
-	CU_ASSERT_STRING_EQUAL(written("none", true),
-			       "0 shown, 0 filtered out, 0 not S3, 0 lost, 0 evicted, 0 truncated, "
-			       "0 not followed, 0 calls evicted, 0 jobs evicted, 0 output errors\n");
+	CU_ASSERT_STRING_EQUAL(
+		written("none", true),
+		"0 shown, 0 filtered out, 0 not S3, 0 lost, 0 evicted, 0 truncated, "
+		"0 not followed, 0 opaque, 0 calls evicted, 0 jobs evicted, 0 output errors\n");
 	counters = (struct counters){.shown = 23,
 				     .filtered = 1,
 				     .not_s3 = 4,
@@ -221,6 +222,7 @@ static void test_counters(void)
 				     .evicted = 6,
 				     .truncated = 7,
 				     .unfollowed = 8,
+				     .opaque = 12,
 				     .calls_evicted = 10,
 				     .jobs_evicted = 11,
 				     .output_errors = 9};
@@ -228,12 +230,12 @@ static void test_counters(void)
 	CU_ASSERT_STRING_EQUAL(
 		written("none", false),
 		"23 shown, 1 filtered out, 4 not S3, 5 lost, 6 evicted, 7 truncated, "
-		"8 not followed, 10 calls evicted, 11 jobs evicted, 9 output errors\n");
+		"8 not followed, 12 opaque, 10 calls evicted, 11 jobs evicted, 9 output errors\n");
 	written("text", false);
 	CU_ASSERT_STRING_EQUAL(
 		row("23 shown", 0),
 		"23 shown, 1 filtered out, 4 not S3, 5 lost, 6 evicted, 7 truncated, "
-		"8 not followed, 10 calls evicted, 11 jobs evicted, 9 output errors");
+		"8 not followed, 12 opaque, 10 calls evicted, 11 jobs evicted, 9 output errors");
 	/* An estimate may have become smaller since. */
 	since = counters_since(&counters, &before);
 	CU_ASSERT(since.shown == 20 && since.lost == 0 && since.evicted == 0 &&
