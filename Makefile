@@ -66,7 +66,7 @@ $(B)/probes/embedded.o: $(B)/probes/embedded.c probes/headers.h
 # --- tests ---------------------------------------------------------------
 
 $(B)/unit: $(UNITOBJ)
-	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lcunit
+	$(CC) $(SANITIZE) -o $@ $(UNITOBJ) $(LDFLAGS) -lcapstone -ljansson -lyaml -lnghttp2 -lcunit
 
 unit: $(B)/unit $(B)/points/run
 	$(B)/unit
@@ -90,11 +90,18 @@ $(B)/points/run: $(POINTOBJ) $(LIKE)
 
 # Fuzz targets: libFuzzer with clang. `make fuzz` explores for FUZZ_SECONDS
 # each; `make fuzz-replay` runs the committed corpora once and is what check uses.
+# What is fuzzed is compiled once for all targets.
 FUZZ_SECONDS = 30
-$(B)/fuzz/%: tests/fuzz/%.c $(HOSTED) $(wildcard parsers/*.h output/*.h tests/*/*.h probes/*.h probes/elf.c probes/symtab.c)
+FUZZFLAGS = -g -O1 -std=gnu11 -fno-sanitize-recover=undefined
+FUZZOBJ   = $(patsubst %.c,$(B)/fuzzed/%.o,$(HOSTED))
+
+$(B)/fuzzed/%.o: %.c config.mk Makefile
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS_) -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(HOSTED) -lcapstone -ljansson -lyaml
+	$(CLANG) $(CPPFLAGS_) $(FUZZFLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c -o $@ $<
+
+$(B)/fuzz/%: $(B)/fuzzed/tests/fuzz/%.o $(FUZZOBJ)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ -lcapstone -ljansson -lyaml -lnghttp2
 
 fuzz: $(addprefix $(B)/fuzz/,$(FUZZ))
 	@for t in $(FUZZ); do mkdir -p $(B)/corpus/$$t; \
@@ -113,9 +120,13 @@ e2e-matrix: deps all matrix
 	$(PYTHON) tests/e2e/run.py matrix. golang.tracers_come_and_go_for_a_minute \
 		discovery.a_thousand_curls
 
-# Everything a change has to pass. Ends with the sum of all suites.
-check: deps all lint $(B)/unit $(B)/points/run $(B)/api/operations lab matrix $(addprefix $(B)/fuzz/,$(FUZZ))
+# Everything a change has to pass. Ends with the sum of all suites. What is built, is built as
+# many at a time as there are processors, once everything is installed; the suites run one by one.
+check: deps
+	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) -Otarget check-built
 	tests/check.sh
+
+check-built: all lint $(B)/unit $(B)/points/run $(B)/api/operations lab matrix $(addprefix $(B)/fuzz/,$(FUZZ))
 
 demo: deps all
 	$(PYTHON) tests/demo/demo.py
@@ -146,7 +157,9 @@ include tests/e2e/matrix/matrix.mk
 clean:
 	rm -rf $(B) s3slower
 
--include $(OBJ:.o=.d) $(UNITOBJ:.o=.d) $(POINTOBJ:.o=.d)
+-include $(OBJ:.o=.d) $(UNITOBJ:.o=.d) $(POINTOBJ:.o=.d) $(FUZZOBJ:.o=.d) \
+	$(patsubst %,$(B)/fuzzed/tests/fuzz/%.d,$(FUZZ))
 
-.PHONY: all deps deps-packages deps-bench unit fuzz fuzz-replay e2e e2e-matrix check demo lint install uninstall clean
+.PHONY: all deps deps-packages deps-bench unit fuzz fuzz-replay e2e e2e-matrix check check-built demo lint install uninstall clean
 .DELETE_ON_ERROR:
+.SECONDARY: $(FUZZOBJ) $(patsubst %,$(B)/fuzzed/tests/fuzz/%.o,$(FUZZ))

@@ -39,8 +39,9 @@
 #include "probes/selftest.h"
 #include "probes/tracer.h"
 
-#define TICK_MS 50	      /* how often the buffers are drained when nobody wakes us */
-#define PRIORITY (-10)	      /* our nice value while tracing */
+#define TICK_MS 50     /* how often the buffers are drained when nobody wakes us */
+#define PRIORITY (-10) /* our nice value while tracing */
+#define CLOCK_TRIES 10
 #define EXECS_MAX 512	      /* new programs looked up in one turn */
 #define LOOK_NS 1000000000ULL /* how often what is under way is looked at, if anybody asks */
 
@@ -57,7 +58,8 @@ struct run {
 	struct counters counters;
 	uint64_t resent, resent_until; /* packets sent again by anybody, and when that was seen */
 	uint64_t next_look;	       /* at what is under way */
-	unsigned execs;		       /* programs started, in this turn */
+	uint64_t next_summary;
+	unsigned execs; /* programs started, in this turn */
 	bool stop;
 };
 
@@ -216,12 +218,12 @@ static int begin_following(struct run *run)
 	return run->follow ? 0 : -ENOMEM;
 }
 
-/* Looks at what is under way: shows what hangs, and the calls that are over because
- * no other attempt was made. */
+/* Looks at what is under way: shows what hangs, and the calls and jobs that are over
+ * because nothing of them is. */
 static void look_around(struct run *run)
 {
 	uint64_t now = now_ns(CLOCK_MONOTONIC), first = (uint64_t)(run->settings.pending_s * 1e9);
-	bool late = show_calls_due(run->show, wall_ns(run, now));
+	bool late = show_is_late(run->show, wall_ns(run, now));
 
 	if (now < run->next_look || !(late || first))
 		return;
@@ -229,7 +231,7 @@ static void look_around(struct run *run)
 	note_resent(run);
 	follow_look(run->follow, now, first);
 	if (late)
-		show_calls(run->show, wall_ns(run, now));
+		show_late(run->show, wall_ns(run, now));
 }
 
 /* What came, and what ended without a word. */
@@ -249,7 +251,59 @@ static void note_lost(struct run *run)
 	follow_find_dead(run->follow, now_ns(CLOCK_MONOTONIC));
 }
 
+/* --- summaries --------------------------------------------------------------- */
+
+static void count_all(struct run *run)
+{
+	note_lost(run);
+	run->counters.evicted = follow_evicted(run->follow);
+	run->counters.opaque = follow_opaque(run->follow);
+	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
+				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
+}
+
+static void sum_up(struct run *run)
+{
+	count_all(run);
+	show_summary(run->show, wall_ns(run, now_ns(CLOCK_MONOTONIC)));
+}
+
+static uint64_t interval_ns(const struct run *run)
+{
+	return (uint64_t)(run->settings.interval_s * 1e9);
+}
+
+static void begin_summaries(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+	show_begin(run->show, wall_ns(run, now));
+	run->next_summary = now + interval_ns(run);
+}
+
+/* Every so often since the beginning; those that are missed are not made up for. */
+static void sum_up_interval(struct run *run)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC), step = interval_ns(run);
+
+	if (!step || now < run->next_summary)
+		return;
+	count_all(run);
+	show_interval(run->show, wall_ns(run, now), false);
+	run->next_summary += step * ((now - run->next_summary) / step + 1);
+}
+
 /* --- the loop -------------------------------------------------------------- */
+
+/* A summary may be asked for before there is anything to sum up: it waits. */
+static void hold_back(int signal)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
 
 static int signals_fd(void)
 {
@@ -259,6 +313,7 @@ static int signals_fd(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -298,8 +353,11 @@ static int loop(struct run *run, int signals, struct command *command)
 		look_around(run);
 		note_lost(run);
 		show_flush(run->show);
+		sum_up_interval(run);
 		while (read(signals, &info, sizeof(info)) == sizeof(info)) {
-			if (info.ssi_signo == SIGCHLD)
+			if (info.ssi_signo == SIGUSR1)
+				sum_up(run);
+			if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR1)
 				continue;
 			/* A terminal tells the command as well: let it end first. */
 			if (command && ++interrupts == 1 && info.ssi_signo == SIGINT)
@@ -322,7 +380,7 @@ static int loop(struct run *run, int signals, struct command *command)
 		follow_bury(run->follow, true);
 		turn(run);
 		follow_end(run->follow, now_ns(CLOCK_MONOTONIC));
-		show_calls(run->show, INT64_MAX);
+		show_late(run->show, INT64_MAX);
 	}
 	return status;
 }
@@ -381,10 +439,28 @@ static int print_program(struct run *run, const struct program *p)
 	return fflush(stdout) ? 1 : 0;
 }
 
+/* What is added to a monotonic time for the whole run. A busy machine may stop us between two
+ * readings: of some tries the quickest is right. */
+static int64_t wall_minus_mono(void)
+{
+	uint64_t least = UINT64_MAX;
+	int64_t difference = 0;
+
+	for (int i = 0; i < CLOCK_TRIES; i++) {
+		uint64_t before = now_ns(CLOCK_MONOTONIC), wall = now_ns(CLOCK_REALTIME);
+		uint64_t took = now_ns(CLOCK_MONOTONIC) - before;
+
+		if (took < least) {
+			least = took;
+			difference = (int64_t)(wall - before - took / 2);
+		}
+	}
+	return difference;
+}
+
 static int prepare(struct run *run)
 {
-	run->context.wall_minus_mono_ns =
-		(int64_t)now_ns(CLOCK_REALTIME) - (int64_t)now_ns(CLOCK_MONOTONIC);
+	run->context.wall_minus_mono_ns = wall_minus_mono();
 	run->context.endpoints.pattern = run->settings.endpoint.item;
 	run->context.endpoints.n = run->settings.endpoint.n;
 	run->connections = connections_new();
@@ -421,6 +497,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	/* Where the traced programs take every CPU, what we read too late is lost; what
 	 * we need is bounded by what they send. */
 	setpriority(PRIO_PROCESS, 0, PRIORITY);
+	begin_summaries(run);
 	if (command &&
 	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
 		return fail("cannot start the command");
@@ -430,10 +507,9 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	status = loop(run, signals, command);
 	note_lost(run);
 	show_close(run->show);
-	run->counters.evicted = follow_evicted(run->follow);
-	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
-				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
-	show_summary(run->show);
+	count_all(run);
+	show_interval(run->show, wall_ns(run, now_ns(CLOCK_MONOTONIC)), true);
+	sum_up(run);
 	return status;
 }
 
@@ -493,6 +569,7 @@ int main(int argc, char *argv[])
 	while ((status = open("/dev/null", O_RDWR)) >= 0 && status <= 2)
 		;
 	close(status);
+	hold_back(SIGUSR1);
 	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;

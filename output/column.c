@@ -6,6 +6,7 @@
 #include "parsers/address.h"
 #include "parsers/extra.h"
 #include "parsers/targets.h"
+#include "parsers/throughput.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -133,6 +134,43 @@ const char *column_exact_ms(const void *field, struct cell *cell)
 	return ns < 0 ? NULL : fixed(ns, 6, cell);
 }
 
+const char *column_speed(const void *field, struct cell *cell)
+{
+	int64_t speed = *(const int64_t *)field;
+
+	return speed < 0 ? NULL : fixed(speed / 10000 + (speed % 10000 >= 5000), 2, cell);
+}
+
+const char *column_exact_speed(const void *field, struct cell *cell)
+{
+	int64_t speed = *(const int64_t *)field;
+
+	return speed < 0 ? NULL : fixed(speed, 6, cell);
+}
+
+const char *column_throughput(const void *field, struct cell *cell)
+{
+	int64_t speed = throughput_of(field);
+
+	return column_speed(&speed, cell);
+}
+
+const char *column_exact_throughput(const void *field, struct cell *cell)
+{
+	int64_t speed = throughput_of(field);
+
+	return column_exact_speed(&speed, cell);
+}
+
+const char *column_ratio(const void *field, struct cell *cell)
+{
+	double ratio = *(const double *)field;
+
+	if (ratio < 0)
+		return NULL;
+	return fixed(ratio < 1e15 ? (int64_t)(ratio * 1000 + .5) : INT64_MAX, 3, cell);
+}
+
 static const char *number(int64_t value, struct cell *cell)
 {
 	return value < 0 ? NULL : fixed(value, 0, cell);
@@ -220,7 +258,14 @@ const char *column_port(const void *field, struct cell *cell)
 	return port ? number(port, cell) : NULL;
 }
 
-static const char *peer(const void *field, struct cell *cell)
+const char *column_local(const void *field, struct cell *cell)
+{
+	const struct endpoints *ends = field;
+
+	return address_endpoint(ends->local, ends->local_port, cell->buf);
+}
+
+const char *column_peer(const void *field, struct cell *cell)
 {
 	const struct endpoints *ends = field;
 
@@ -312,11 +357,14 @@ static const struct column columns[] = {
 	{"RECV", NULL, 9, true, column_ms, AT(recv_ns), 0},
 	{"STALL", NULL, 9, true, column_ms, AT(stall_ns), 0},
 	{"RESENT", NULL, 6, true, column_int, AT(retransmits), 0},
+	{"MB/s", NULL, 9, false, column_throughput, 0, EXTRA_THROUGHPUT},
 	{"REQ_BYTES", "request_size", 10, true, column_size, AT(request_size), 0},
 	{"RESP_BYTES", "response_size", 10, true, column_size, AT(response_size), 0},
+	{NULL, "throughput_mb_s", 0, false, column_exact_throughput, 0, 0},
 	{NULL, "status_code", 0, false, column_int, AT(status), 0},
 	{NULL, "is_error", 0, false, column_truth, AT(is_error), 0},
 	{NULL, "error_code", 0, false, column_string, AT(error_code), 0},
+	{NULL, "error_message", 0, false, column_string, AT(error_message), 0},
 	{NULL, "request_id", 0, false, column_string, AT(request_id), 0},
 	{NULL, "host_id", 0, false, column_string, AT(host_id), 0},
 	{NULL, "attempt", 0, false, column_int, AT(attempt), 0},
@@ -336,7 +384,7 @@ static const struct column columns[] = {
 	{NULL, "local_port", 0, false, column_port, AT(ends.local_port), 0},
 	{NULL, "peer_address", 0, false, column_peer_address, AT(ends), 0},
 	{NULL, "peer_port", 0, false, column_port, AT(ends.peer_port), 0},
-	{"PEER", NULL, -21, true, peer, AT(ends), 0},
+	{"PEER", NULL, -21, true, column_peer, AT(ends), 0},
 	{NULL, "connection_id", 0, false, column_size, AT(connection_id), 0},
 	{NULL, "request_number", 0, false, column_int, AT(number), 0},
 	{NULL, "reused", 0, false, column_maybe, AT(reused), 0},

@@ -44,10 +44,11 @@ static inline bool column_is_shown(const struct column *column, unsigned extras)
 /* The i-th column, NULL after the last. */
 const struct column *column_at(size_t i);
 
-static inline const char *column_text(const struct column *column, const struct request *request,
+/* row is what the column is of: a struct request, or a struct job (job_column.h). */
+static inline const char *column_text(const struct column *column, const void *row,
 				      struct cell *cell)
 {
-	return column->text((const char *)request + column->offset, cell);
+	return column->text((const char *)row + column->offset, cell);
 }
 
 /* "12:00:01.123", local; field: int64_t nanoseconds since 1970. */
@@ -58,6 +59,12 @@ const char *column_timestamp(const void *field, struct cell *cell);
 const char *column_ms(const void *field, struct cell *cell);
 /* "12.345678": every nanosecond, so that phases add up to the latency as decimals. */
 const char *column_exact_ms(const void *field, struct cell *cell);
+/* "12.35", megabytes a second; field: int64_t bytes a second, negative is unknown. */
+const char *column_speed(const void *field, struct cell *cell);
+/* "12.345678": every byte. */
+const char *column_exact_speed(const void *field, struct cell *cell);
+/* "12.346"; field: double, negative is unknown. */
+const char *column_ratio(const void *field, struct cell *cell);
 /* "404"; field: int, negative is unknown. */
 const char *column_int(const void *field, struct cell *cell);
 /* The same; field: uint32_t. */
@@ -85,8 +92,14 @@ const char *column_labels(const void *field, struct cell *cell);
  * unknown. */
 const char *column_local_address(const void *field, struct cell *cell);
 const char *column_peer_address(const void *field, struct cell *cell);
+/* The same with its port, "10.0.0.7:443". */
+const char *column_local(const void *field, struct cell *cell);
+const char *column_peer(const void *field, struct cell *cell);
 /* "443"; field: uint16_t, 0 is unknown. */
 const char *column_port(const void *field, struct cell *cell);
+/* How fast the bigger body moved (throughput.h): in the table, and exactly; field: the request. */
+const char *column_throughput(const void *field, struct cell *cell);
+const char *column_exact_throughput(const void *field, struct cell *cell);
 /* The operation, or the method of what is none; field: the request. */
 const char *column_operation(const void *field, struct cell *cell);
 

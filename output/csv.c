@@ -23,19 +23,18 @@ static void put_cell(struct line *line, const char *text)
 	line_char(line, '"');
 }
 
-/* One line; without a request, the header. Unknown is an empty cell. */
-static void print_line(struct output *output, const struct request *request)
+/* One line; without a row, the header. Unknown is an empty cell. */
+static void print_line(struct output *output, const void *row)
 {
 	const struct column *column;
 	struct line line;
 	bool first = true;
 
 	line_begin(&line, output->file);
-	for (size_t i = 0; (column = column_at(i)); i++) {
+	for (size_t i = 0; (column = output_column(output, i)); i++) {
 		if (!column->name || !column_is_shown(column, output->extras))
 			continue;
-		const char *text =
-			request ? column_text(column, request, &output->cell) : column->name;
+		const char *text = row ? column_text(column, row, &output->cell) : column->name;
 		if (!first)
 			line_char(&line, ',');
 		first = false;
@@ -57,9 +56,16 @@ static int csv_emit(struct output *output, const struct request *request)
 	return 0;
 }
 
+static int csv_emit_job(struct output *output, const struct job *job)
+{
+	print_line(output, job);
+	return 0;
+}
+
 const struct sink csv_sink = {
 	.name = "csv",
 	.help = "comma-separated values with a header line",
 	.open = csv_open,
 	.emit = csv_emit,
+	.emit_job = csv_emit_job,
 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "histogram.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #define STEPS (UINT64_C(1) << HISTOGRAM_BITS)
 
 /* Values below 2 * STEPS have a bucket each; from there on, the leading
@@ -34,6 +37,29 @@ void histogram_add(struct histogram *histogram, uint64_t value)
 	histogram->bucket[bucket_of(value)]++;
 }
 
+void histogram_merge(struct histogram *histogram, const struct histogram *other)
+{
+	if (!other->count)
+		return;
+	if (!histogram->count || other->min < histogram->min)
+		histogram->min = other->min;
+	if (other->max > histogram->max)
+		histogram->max = other->max;
+	if (__builtin_add_overflow(histogram->sum, other->sum, &histogram->sum))
+		histogram->sum = UINT64_MAX;
+	histogram->count += other->count;
+	for (unsigned i = bucket_of(other->min); i <= bucket_of(other->max); i++)
+		histogram->bucket[i] += other->bucket[i];
+}
+
+void histogram_clear(struct histogram *histogram)
+{
+	unsigned first = bucket_of(histogram->min), last = bucket_of(histogram->max);
+
+	memset(&histogram->bucket[first], 0, (last - first + 1) * sizeof(histogram->bucket[0]));
+	memset(histogram, 0, offsetof(struct histogram, bucket));
+}
+
 uint64_t histogram_percentile(const struct histogram *histogram, double percent)
 {
 	double exact = percent / 100.0 * (double)histogram->count;
@@ -41,7 +67,9 @@ uint64_t histogram_percentile(const struct histogram *histogram, double percent)
 
 	if ((double)rank < exact || rank == 0)
 		rank++;
-	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+	if (rank >= histogram->count)
+		return histogram->max;
+	for (unsigned i = bucket_of(histogram->min); i < HISTOGRAM_BUCKETS; i++) {
 		seen += histogram->bucket[i];
 		if (seen < rank)
 			continue;

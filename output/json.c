@@ -16,29 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "field.h"
+#include "job_column.h"
 #include "parsers/extra.h"
 #include "parsers/targets.h"
 
 #define AT(field) offsetof(struct request, field)
 
-enum kind {
-	BARE,	/* numbers and truth values */
-	QUOTED, /* a text of our own making: nothing to escape */
-	TEXT,	/* anything else */
-	LABELS, /* a target's, as an object */
-};
-
-/* Every key, in the order in which they are printed; what a column shows is the
- * value. */
-#define KEY(opens, name) name, SLICE(opens "\"" name "\":")
-static const struct field {
-	const char *name;
-	struct slice before; /* what stands before the value */
-	enum kind kind;
-	const char *(*text)(const void *field, struct cell *cell);
-	size_t offset;
-	unsigned extra; /* EXTRA_*: there only if asked for; 0: always */
-} fields[] = {
+/* Every key of a request, in the order in which they are printed. */
+static const struct field fields[] = {
 	{KEY("{", "timestamp"), QUOTED, column_timestamp, AT(time_ns), 0},
 	{KEY(",", "pid"), BARE, column_unsigned, AT(pid), 0},
 	{KEY(",", "tid"), BARE, column_unsigned, AT(tid), 0},
@@ -75,9 +61,11 @@ static const struct field {
 	{KEY(",", "retransmit_ms"), BARE, column_exact_ms, AT(retransmit_ns), 0},
 	{KEY(",", "request_size"), BARE, column_size, AT(request_size), 0},
 	{KEY(",", "response_size"), BARE, column_size, AT(response_size), 0},
+	{KEY(",", "throughput_mb_s"), BARE, column_exact_throughput, 0, 0},
 	{KEY(",", "status_code"), BARE, column_int, AT(status), 0},
 	{KEY(",", "is_error"), BARE, column_truth, AT(is_error), 0},
 	{KEY(",", "error_code"), TEXT, column_string, AT(error_code), 0},
+	{KEY(",", "error_message"), TEXT, column_string, AT(error_message), 0},
 	{KEY(",", "request_id"), TEXT, column_string, AT(request_id), 0},
 	{KEY(",", "host_id"), TEXT, column_string, AT(host_id), 0},
 	{KEY(",", "attempt"), BARE, column_int, AT(attempt), 0},
@@ -92,6 +80,8 @@ static const struct field {
 	{KEY(",", "client_type"), TEXT, column_string, AT(client_type), 0},
 	{KEY(",", "client_version"), TEXT, column_string, AT(client_version), 0},
 	{KEY(",", "via"), TEXT, column_string, AT(via), 0},
+	{KEY(",", "http_version"), TEXT, column_string, AT(http_version), 0},
+	{KEY(",", "stream_id"), BARE, column_size, AT(stream_id), 0},
 	{KEY(",", "fd"), BARE, column_int, AT(fd), 0},
 	{KEY(",", "local_address"), QUOTED, column_local_address, AT(ends), 0},
 	{KEY(",", "local_port"), BARE, column_port, AT(ends.local_port), 0},
@@ -133,8 +123,10 @@ struct shown {
 };
 
 struct json {
-	struct shown shown[N_FIELDS]; /* of fields of kind TEXT */
+	const struct field *fields; /* of the rows that are shown: requests, or jobs */
+	size_t n;
 	struct buffer line;
+	struct shown shown[]; /* of fields of kind TEXT */
 };
 
 /* Makes room for n more bytes. */
@@ -214,11 +206,11 @@ static int put_labels(struct buffer *line, const struct target *target)
 	return err;
 }
 
-static int put_field(struct json *json, size_t i, const struct request *request, struct cell *cell)
+static int put_field(struct json *json, size_t i, const char *row, struct cell *cell)
 {
 	struct buffer *line = &json->line;
-	const struct field *field = &fields[i];
-	const char *text = field->text((const char *)request + field->offset, cell);
+	const struct field *field = &json->fields[i];
+	const char *text = field->text(row + field->offset, cell);
 
 	if (put(line, field->before.p, field->before.n))
 		return -ENOMEM;
@@ -232,7 +224,8 @@ static int put_field(struct json *json, size_t i, const struct request *request,
 			return -ENOMEM;
 		return put(line, "\"", 1);
 	case LABELS:
-		return put_labels(line, request->target);
+		return put_labels(
+			line, *(const struct target *const *)(const void *)(row + field->offset));
 	case BARE:
 		break;
 	}
@@ -255,7 +248,7 @@ static void json_close(struct output *output)
 
 	if (!json)
 		return;
-	for (size_t i = 0; i < N_FIELDS; i++) {
+	for (size_t i = 0; i < json->n; i++) {
 		json_decref(json->shown[i].value);
 		free(json->shown[i].dump.bytes);
 	}
@@ -265,26 +258,32 @@ static void json_close(struct output *output)
 
 static int json_open(struct output *output)
 {
-	struct json *json = calloc(1, sizeof(*json));
+	size_t n = output->jobs ? job_fields(NULL) : N_FIELDS;
+	struct json *json = calloc(1, sizeof(*json) + n * sizeof(json->shown[0]));
 
 	output->state = json;
 	if (!json)
 		return -ENOMEM;
-	for (size_t i = 0; i < N_FIELDS; i++)
-		if (fields[i].kind == TEXT && !(json->shown[i].value = json_string_nocheck("")))
+	json->fields = fields;
+	json->n = n;
+	if (output->jobs)
+		job_fields(&json->fields);
+	for (size_t i = 0; i < n; i++)
+		if (json->fields[i].kind == TEXT &&
+		    !(json->shown[i].value = json_string_nocheck("")))
 			return -ENOMEM;
 	return 0;
 }
 
-static int json_emit(struct output *output, const struct request *request)
+static int put_row(struct output *output, const void *row)
 {
 	struct json *json = output->state;
 	int error = 0;
 
 	json->line.used = 0;
-	for (size_t i = 0; i < N_FIELDS && !error; i++)
-		if (!fields[i].extra || (fields[i].extra & output->extras))
-			error = put_field(json, i, request, &output->cell);
+	for (size_t i = 0; i < json->n && !error; i++)
+		if (!json->fields[i].extra || (json->fields[i].extra & output->extras))
+			error = put_field(json, i, row, &output->cell);
 	if (error || put_lost(&json->line, output->lost, &output->cell) ||
 	    put(&json->line, "}\n", 2))
 		return -ENOMEM;
@@ -292,10 +291,21 @@ static int json_emit(struct output *output, const struct request *request)
 	return 0;
 }
 
+static int json_emit(struct output *output, const struct request *request)
+{
+	return put_row(output, request);
+}
+
+static int json_emit_job(struct output *output, const struct job *job)
+{
+	return put_row(output, job);
+}
+
 const struct sink json_sink = {
 	.name = "json",
 	.help = "one JSON object a line, see s3slower-json(5)",
 	.open = json_open,
 	.emit = json_emit,
+	.emit_job = json_emit_job,
 	.close = json_close,
 };

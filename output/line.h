@@ -15,6 +15,16 @@ struct line {
 	char buf[4096];
 };
 
+/* How many characters, not bytes: every byte of UTF-8 but the continuations. */
+static inline size_t line_columns(const char *text, size_t n)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < n; i++)
+		taken += (text[i] & 0xc0) != 0x80;
+	return taken;
+}
+
 static inline void line_begin(struct line *line, FILE *file)
 {
 	line->file = file;

@@ -7,13 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bundle.h"
 #include "parsers/calls.h"
 #include "parsers/filter.h"
+#include "parsers/jobs.h"
 #include "parsers/why.h"
+#include "jobs.h"
 #include "reasons.h"
-#include "summary.h"
+#include "tally.h"
 
-#define CALLS_MAX 4096 /* calls whose next attempt we wait for */
+#define CALLS_MAX 4096	/* calls whose next attempt we wait for */
+#define JOBS_MAX 1024	/* jobs whose next part we wait for, */
+#define PARTS_MAX 32768 /* and requests of all of them */
 
 struct show {
 	const struct settings *settings;
@@ -21,9 +26,11 @@ struct show {
 	struct counters *counters;
 	bool *stop;
 	struct output output;
-	struct summary *summary;
+	struct tally *tally;
 	struct reasons reasons;
 	struct calls *calls;
+	struct jobs *jobs; /* NULL: they would have holes */
+	struct longest *longest;
 	bool output_said;
 };
 
@@ -46,6 +53,7 @@ static int written(struct show *show, int err)
 static int open_sink(struct show *show, char *message, size_t size)
 {
 	const struct settings *s = show->settings;
+	const struct sink *sink = sink_find(s->output);
 	FILE *file = stdout;
 	int fd, err;
 
@@ -58,9 +66,13 @@ static int open_sink(struct show *show, char *message, size_t size)
 		}
 	}
 	show->output.wide = s->wide;
+	show->output.jobs = s->jobs;
 	show->output.extras = settings_extras(s);
 	show->output.lost = &show->counters->lost;
-	err = sink_open(&show->output, sink_find(s->output), file);
+	show->output.slowest = s->support_bundle;
+	if (s->support_bundle)
+		sink = bundle_sink(sink);
+	err = sink_open(&show->output, sink, file);
 	if (err)
 		snprintf(message, size, "cannot write the output: %s", strerror(-err));
 	return err;
@@ -78,9 +90,13 @@ int show_open(struct show **out, const struct settings *settings, const struct s
 		show->asks = asks;
 		show->counters = counters;
 		show->stop = stop;
-		show->summary = summary_new();
+		show->tally = tally_new(settings);
 		show->calls = calls_new(CALLS_MAX, settings->calls);
-		if (show->summary && show->calls)
+		if (!filter_has_holes(settings))
+			show->jobs = jobs_new(JOBS_MAX, PARTS_MAX);
+		show->longest = longest_new();
+		if (show->tally && show->calls && show->longest &&
+		    (show->jobs || filter_has_holes(settings)))
 			err = open_sink(show, message, size);
 	}
 	if (err) {
@@ -93,7 +109,7 @@ int show_open(struct show **out, const struct settings *settings, const struct s
 
 void show_close(struct show *show)
 {
-	written(show, sink_flush(&show->output));
+	written(show, sink_finish(&show->output));
 	sink_close(&show->output);
 }
 
@@ -101,8 +117,10 @@ void show_free(struct show *show)
 {
 	if (!show)
 		return;
-	summary_free(show->summary);
+	tally_free(show->tally);
 	calls_free(show->calls);
+	jobs_free(show->jobs);
+	longest_free(show->longest);
 	free(show);
 }
 
@@ -138,13 +156,14 @@ static void show_row(struct show *show, struct request *row)
 		return;
 	show->counters->shown++;
 	show->counters->truncated += row->truncated;
-	summary_add(show->summary, row);
+	tally_add(show->tally, row);
 	reasons_add(&show->reasons, row);
 	if (show->settings->count && show->counters->shown == show->settings->count)
 		*show->stop = true;
 }
 
-void show_calls(struct show *show, int64_t now_ns)
+/* Calls of which nothing came any more by that time. */
+static void show_calls(struct show *show, int64_t now_ns)
 {
 	struct request *row;
 
@@ -154,12 +173,83 @@ void show_calls(struct show *show, int64_t now_ns)
 	}
 }
 
+/* --- jobs ------------------------------------------------------------------ */
+
+/* Facts of its process, as for a row of it. */
+static void fill_whose(struct show *show, struct job *job)
+{
+	struct request row = {
+		.time_ns = job->time_ns, .pid = job->pid, .uid = job->uid, .comm = job->comm};
+
+	show->asks->whose(show->asks->ctx, &row);
+	job->user = row.user;
+	job->exe = row.exe;
+	job->cmdline = row.cmdline;
+	job->cgroup = row.cgroup;
+	job->container = row.container;
+	job->ppid = row.ppid;
+	job->target = row.target;
+}
+
+static void show_job(struct show *show, struct job *job)
+{
+	if (*show->stop)
+		return;
+	if (!filter_match_job(show->settings, job)) {
+		show->counters->filtered += show->settings->jobs;
+		return;
+	}
+	if (!show->settings->jobs) {
+		longest_add(show->longest, job);
+		return;
+	}
+	fill_whose(show, job);
+	if (written(show, sink_emit_job(&show->output, job)))
+		return;
+	show->counters->shown++;
+	show->counters->truncated += job->truncated;
+	if (show->settings->count && show->counters->shown == show->settings->count)
+		*show->stop = true;
+}
+
+static void show_jobs(struct show *show, int64_t now_ns)
+{
+	struct job job;
+
+	while (show->jobs && jobs_take(show->jobs, now_ns, &job))
+		show_job(show, &job);
+}
+
+/* Whether the row is part of what jobs are made of. */
+static bool join_job(struct show *show, struct request *row)
+{
+	if (!show->jobs || (row->part.role == PART_NONE && !show->settings->jobs))
+		return false;
+	if (show->settings->only_targets)
+		show->asks->whose(show->asks->ctx, row);
+	if (!filter_concerns(show->settings, row))
+		return false;
+	if (row->part.role != PART_NONE) {
+		show->asks->ends(show->asks->ctx, row);
+		jobs_add(show->jobs, row);
+	}
+	return true;
+}
+
 void show_ended(struct show *show, struct request *row)
 {
+	bool concerns;
+
 	if (*show->stop)
 		return;
 	if (!row->is_s3 && !show->settings->all_http) {
 		show->counters->not_s3++;
+		return;
+	}
+	concerns = join_job(show, row);
+	if (show->settings->jobs) {
+		if (concerns)
+			tally_add(show->tally, row);
 		return;
 	}
 	/* Asked now, because what is kept may be shown much later. */
@@ -176,6 +266,8 @@ void show_ended(struct show *show, struct request *row)
 void show_open_request(struct show *show, struct request *row, bool pending, int64_t now_ns)
 {
 	calls_touch(show->calls, row, now_ns);
+	if (show->jobs)
+		jobs_touch(show->jobs, row, now_ns);
 	if (!pending)
 		return;
 	row->state = REQUEST_PENDING;
@@ -185,23 +277,53 @@ void show_open_request(struct show *show, struct request *row, bool pending, int
 void show_gone(struct show *show, uint32_t pid)
 {
 	calls_gone(show->calls, pid);
+	if (show->jobs)
+		jobs_gone(show->jobs, pid);
 }
 
-bool show_calls_due(const struct show *show, int64_t now_ns)
+bool show_is_late(const struct show *show, int64_t now_ns)
 {
-	return show->settings->calls && calls_due(show->calls, now_ns);
+	return (show->settings->calls && calls_due(show->calls, now_ns)) ||
+	       (show->jobs && jobs_due(show->jobs, now_ns));
+}
+
+void show_late(struct show *show, int64_t now_ns)
+{
+	show_calls(show, now_ns);
+	show_jobs(show, now_ns);
 }
 
 void show_flush(struct show *show)
 {
+	show_jobs(show, INT64_MIN);
 	written(show, sink_flush(&show->output));
 }
 
-void show_summary(struct show *show)
+void show_begin(struct show *show, int64_t now_ns)
+{
+	tally_begin(show->tally, now_ns);
+}
+
+static void count_evicted(struct show *show)
 {
 	show->counters->calls_evicted = calls_evicted(show->calls);
-	if (!show->settings->no_summary)
+	show->counters->jobs_evicted = show->jobs ? jobs_evicted(show->jobs) : 0;
+}
+
+void show_summary(struct show *show, int64_t now_ns)
+{
+	bool text = strcmp(show->settings->summary, "text") == 0;
+
+	count_evicted(show);
+	if (!show->settings->jobs && text)
+		longest_print(show->longest, stderr);
+	if (text)
 		reasons_print(&show->reasons, stderr);
-	summary_print(show->settings->no_summary ? NULL : show->summary, show->counters, stderr);
-	fflush(stderr);
+	tally_whole(show->tally, show->counters, now_ns, stderr);
+}
+
+void show_interval(struct show *show, int64_t now_ns, bool last)
+{
+	count_evicted(show);
+	tally_interval(show->tally, show->counters, now_ns, last, stderr);
 }

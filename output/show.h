@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What becomes of a row: attempts are joined to calls, filters judge, the sink
+ * What becomes of a row: attempts are joined to calls, parts to jobs, filters judge, the sink
  * prints, the summary counts. What only the machine can tell about a row is asked
  * for, and only for rows that need it.
  */
@@ -45,15 +45,20 @@ void show_open_request(struct show *show, struct request *row, bool pending, int
 /* No attempt will follow from that process. */
 void show_gone(struct show *show, uint32_t pid);
 
-/* Whether calls wait to be shown; and shows those of which no attempt came until that
- * time (wall clock), all at INT64_MAX. */
-bool show_calls_due(const struct show *show, int64_t now_ns);
-void show_calls(struct show *show, int64_t now_ns);
+/* Whether calls and jobs wait to be shown; and shows those of which nothing more came
+ * until that time (wall clock), all at INT64_MAX. */
+bool show_is_late(const struct show *show, int64_t now_ns);
+void show_late(struct show *show, int64_t now_ns);
 
-/* After each drain of the buffers. */
+/* After each drain of the buffers: jobs that ended are shown, and what was written goes out. */
 void show_flush(struct show *show);
 
-/* The summary as it is now, to stderr. */
-void show_summary(struct show *show);
+/* Tracing begins: now_ns is wall clock, as below. */
+void show_begin(struct show *show, int64_t now_ns);
+
+/* The summary of the whole as it is now, to stderr; and with --interval that of what came
+ * since it was called before. last: no other will come. */
+void show_summary(struct show *show, int64_t now_ns);
+void show_interval(struct show *show, int64_t now_ns, bool last);
 
 #endif

@@ -25,6 +25,16 @@ static void put_object(struct line *line, const struct request *request)
 	put(line, b ? b : "");
 }
 
+static void put_target(struct output *output, struct line *line, const struct target *const *from)
+{
+	const char *target = column_target(from, &output->cell);
+
+	if (!(output->extras & EXTRA_TARGET))
+		return;
+	line_text(line, " target=");
+	line_text(line, target ? target : "-");
+}
+
 static const char *backoff_text(const struct request *request, struct cell *cell)
 {
 	const char *text = column_ms(&request->backoff_ns, cell);
@@ -64,12 +74,36 @@ static int simple_emit(struct output *output, const struct request *request)
 		line_text(&line, " backoff=");
 		line_text(&line, backoff_text(request, cell));
 	}
-	if (output->extras & EXTRA_TARGET) {
-		const char *target = column_target(&request->target, cell);
+	put_target(output, &line, &request->target);
+	line_end(&line);
+	return 0;
+}
 
-		line_text(&line, " target=");
-		line_text(&line, target ? target : "-");
-	}
+/* 12:00:01.123 aws multipart_upload logs/key complete 1234.567 ms parts=37 mb_s=41.20
+ * slowest: part 17 812.345 ms */
+static int simple_emit_job(struct output *output, const struct job *job)
+{
+	struct cell *cell = &output->cell;
+	struct line line;
+
+	line_begin(&line, output->file);
+	put(&line, column_clock(&job->time_ns, cell));
+	put(&line, column_word(job->comm, cell));
+	put(&line, job_kind_text(&job->kind, cell));
+	line_text(&line, job->bucket);
+	line_char(&line, '/');
+	put(&line, job->key);
+	put(&line, job_state_text(&job->state, cell));
+	put(&line, column_ms(&job->duration_ns, cell));
+	line_text(&line, "ms parts=");
+	put(&line, column_int(&job->parts, cell));
+	line_text(&line, "mb_s=");
+	put(&line, column_speed(&job->throughput, cell));
+	line_text(&line, "slowest: ");
+	put(&line, job_part_text(&job->slowest, cell));
+	put(&line, column_ms(&job->slowest.latency_ns, cell));
+	line_text(&line, "ms");
+	put_target(output, &line, &job->target);
 	line_end(&line);
 	return 0;
 }
@@ -78,4 +112,5 @@ const struct sink simple_sink = {
 	.name = "simple",
 	.help = "one line of plain words per request, for logs",
 	.emit = simple_emit,
+	.emit_job = simple_emit_job,
 };

@@ -57,13 +57,29 @@ int sink_emit(struct output *output, const struct request *request)
 	return guarded(output, output->sink->emit(output, request));
 }
 
-int sink_flush(struct output *output)
+int sink_emit_job(struct output *output, const struct job *job)
 {
 	prepare(output);
-	int error = output->sink->flush ? output->sink->flush(output) : 0;
+	return guarded(output, output->sink->emit_job ? output->sink->emit_job(output, job) : 0);
+}
+
+static int say(struct output *output, int (*callback)(struct output *output))
+{
+	prepare(output);
+	int error = callback ? callback(output) : 0;
 	if (!error)
 		fflush(output->file);
 	return guarded(output, error);
+}
+
+int sink_flush(struct output *output)
+{
+	return say(output, output->sink->flush);
+}
+
+int sink_finish(struct output *output)
+{
+	return say(output, output->sink->finish);
 }
 
 void sink_close(struct output *output)

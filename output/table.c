@@ -4,16 +4,6 @@
 
 #include "line.h"
 
-/* Characters, not bytes: every byte of UTF-8 but the continuations. */
-static size_t columns_taken(const char *text, size_t n)
-{
-	size_t taken = 0;
-
-	for (size_t i = 0; i < n; i++)
-		taken += (text[i] & 0xc0) != 0x80;
-	return taken;
-}
-
 static void put_blanks(struct line *line, size_t n)
 {
 	static const char blanks[] = "                                ";
@@ -26,7 +16,7 @@ static void put_blanks(struct line *line, size_t n)
 /* A text wider than its column moves the rest of its own row, no other. */
 static void put_cell(struct line *line, const char *text, int width, bool first)
 {
-	size_t n = strlen(text), taken = columns_taken(text, n);
+	size_t n = strlen(text), taken = line_columns(text, n);
 	size_t wanted = (size_t)(width < 0 ? -width : width);
 	size_t blanks = wanted > taken ? wanted - taken : 0;
 
@@ -39,20 +29,19 @@ static void put_cell(struct line *line, const char *text, int width, bool first)
 		put_blanks(line, blanks);
 }
 
-/* One line; without a request, the headings. */
-static void print_line(struct output *output, const struct request *request)
+/* One line; without a row, the headings. */
+static void print_line(struct output *output, const void *row)
 {
 	const struct column *column;
 	struct line line;
 	bool first = true;
 
 	line_begin(&line, output->file);
-	for (size_t i = 0; (column = column_at(i)); i++) {
+	for (size_t i = 0; (column = output_column(output, i)); i++) {
 		if (!column->heading || (column->wide && !output->wide) ||
 		    !column_is_shown(column, output->extras))
 			continue;
-		const char *text =
-			request ? column_text(column, request, &output->cell) : column->heading;
+		const char *text = row ? column_text(column, row, &output->cell) : column->heading;
 		put_cell(&line, text ? text : "-", column->width, first);
 		first = false;
 	}
@@ -71,9 +60,16 @@ static int table_emit(struct output *output, const struct request *request)
 	return 0;
 }
 
+static int table_emit_job(struct output *output, const struct job *job)
+{
+	print_line(output, job);
+	return 0;
+}
+
 const struct sink table_sink = {
 	.name = "table",
 	.help = "aligned columns for people",
 	.open = table_open,
 	.emit = table_emit,
+	.emit_job = table_emit_job,
 };

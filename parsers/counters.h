@@ -3,6 +3,7 @@
 #ifndef S3SLOWER_COUNTERS_H
 #define S3SLOWER_COUNTERS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct counters {
@@ -13,8 +14,26 @@ struct counters {
 	uint64_t evicted;	/* unfinished exchanges pushed out by newer ones */
 	uint64_t truncated;	/* rows of which some text was beyond our buffers */
 	uint64_t unfollowed;	/* calls or requests that could not be followed: tables full */
+	uint64_t opaque;	/* HTTP/2 connections that could not be read: joined too late */
 	uint64_t calls_evicted; /* calls whose next attempt would not be joined any more */
+	uint64_t jobs_evicted;	/* jobs that were forgotten for newer ones */
 	uint64_t output_errors; /* rows the sink could not write */
 };
+
+struct counter {
+	const char *words; /* "calls evicted" */
+	size_t offset;	   /* in struct counters */
+};
+
+/* The i-th, NULL after the last. */
+const struct counter *counter_at(size_t i);
+
+static inline uint64_t counter_of(const struct counter *counter, const struct counters *counters)
+{
+	return *(const uint64_t *)((const char *)counters + counter->offset);
+}
+
+/* What was counted since before. */
+struct counters counters_since(const struct counters *now, const struct counters *before);
 
 #endif

@@ -51,6 +51,25 @@ __u64 event_over(const void *data, size_t size, __u64 sent)
 	return (word & both) == both && t_last < sent ? t_last : sent;
 }
 
+static int decode_frames(const void *data, size_t size, struct event *out)
+{
+	struct event_frames *f = &out->frames;
+	const size_t fixed = sizeof(*f) + EXCHANGE_FIXED;
+
+	if (size < fixed)
+		return -EBADMSG;
+	memcpy(f, data, sizeof(*f));
+	memcpy(&out->exchange, (const char *)data + sizeof(*f), EXCHANGE_FIXED);
+	if (event_check(&out->exchange) || out->exchange.req_len || out->exchange.resp_len ||
+	    f->direction > FLOW_RECEIVED || size - fixed < f->told_len || f->told_len > f->n ||
+	    (f->time | f->entered | f->at | f->n) >> 62 || f->entered > f->time)
+		return -EBADMSG;
+	out->told = (const char *)data + fixed;
+	out->time = f->time;
+	out->tgid = out->exchange.key.tgid;
+	return 0;
+}
+
 int event_decode(const void *data, size_t size, struct event *out)
 {
 	struct event_process process;
@@ -75,6 +94,8 @@ int event_decode(const void *data, size_t size, struct event *out)
 		out->tgid = out->exchange.key.tgid;
 		return 0;
 	}
+	if (kind == EVENT_FRAMES)
+		return decode_frames(data, size, out);
 	if ((kind != EVENT_EXIT && kind != EVENT_EXEC) || size < sizeof(process))
 		return -EBADMSG;
 	memcpy(&process, data, sizeof(process));

@@ -12,7 +12,9 @@ struct event {
 	__u32 kind; /* EVENT_* */
 	__u64 time; /* when it was sent */
 	__u32 tgid;
-	struct exchange exchange; /* EVENT_EXCHANGE only */
+	struct exchange exchange; /* EVENT_EXCHANGE; of EVENT_FRAMES, EXCHANGE_FIXED bytes of it */
+	struct event_frames frames; /* EVENT_FRAMES only */
+	const void *told;	    /* its bytes, where they were */
 };
 
 /* When it was sent. 0, or -EBADMSG for what is too short to tell. */
@@ -22,7 +24,8 @@ int event_time(const void *data, size_t size, __u64 *time);
  * only noticed when the connection moved on; sent is what event_time() says. */
 __u64 event_over(const void *data, size_t size, __u64 sent);
 
-/* Checks and copies. 0, or -EBADMSG for what no program of ours can have sent. */
+/* Checks and copies - all but frames.told_len bytes, which stay the caller's. 0, or -EBADMSG for
+ * what no program of ours can have sent. */
 int event_decode(const void *data, size_t size, struct event *out);
 
 /* The same checks for a record that was looked up. */

@@ -13,9 +13,10 @@
 #define EXTRA_CGROUP 0x20u
 #define EXTRA_CONTAINER 0x40u
 /* asked for by flags of their own, not by name */
-#define EXTRA_TARGET 0x80u   /* --targets */
-#define EXTRA_CALLS 0x100u   /* --calls */
-#define EXTRA_PENDING 0x200u /* --pending */
+#define EXTRA_TARGET 0x80u	/* --targets */
+#define EXTRA_CALLS 0x100u	/* --calls */
+#define EXTRA_PENDING 0x200u	/* --pending */
+#define EXTRA_THROUGHPUT 0x400u /* --max-mbps, --wide */
 
 /* What an identity has to know; the rest is the request's. */
 #define EXTRA_WHOSE 0xffu

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "text.h"
+#include "throughput.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -113,6 +114,17 @@ static bool match_size(const struct settings *settings, const struct request *re
 	return least == 0 || request->request_size >= least || request->response_size >= least;
 }
 
+static bool match_speed(const struct settings *settings, int64_t throughput)
+{
+	return settings->max_mbps <= 0 ||
+	       (throughput >= 0 && (double)throughput < settings->max_mbps * 1e6);
+}
+
+static bool match_throughput(const struct settings *settings, const struct request *request)
+{
+	return settings->max_mbps <= 0 || match_speed(settings, throughput_of(request));
+}
+
 static bool match_errors(const struct settings *settings, const struct request *request)
 {
 	return !settings->errors_only || request->is_error;
@@ -191,19 +203,46 @@ static bool match_target(const struct settings *settings, const struct request *
 	return !settings->only_targets || request->target;
 }
 
+/* The cheap and the likely first; how it went before what it was about. */
+static const struct {
+	bool (*match)(const struct settings *settings, const struct request *request);
+	bool how;
+} matches[] = {
+	{match_latency, true}, {match_errors, true},	 {match_ttfb, true},
+	{match_size, true},    {match_throughput, true}, {match_status, true},
+	{match_why, true},     {match_kind, false},	 {match_uid, false},
+	{match_target, false}, {match_method, false},	 {match_operation, false},
+	{match_bucket, false}, {match_key, false},	 {match_host, false},
+};
+
 bool filter_match(const struct settings *settings, const struct request *request)
 {
-	/* The cheap and the likely first. */
-	static bool (*const matches[])(const struct settings *, const struct request *) = {
-		match_latency, match_kind,   match_errors, match_ttfb,	 match_size,
-		match_uid,     match_target, match_status, match_method, match_operation,
-		match_why,     match_bucket, match_key,	   match_host,
-	};
-
 	for (size_t i = 0; i < COUNT_OF(matches); i++)
-		if (!matches[i](settings, request))
+		if (!matches[i].match(settings, request))
 			return false;
 	return true;
+}
+
+bool filter_concerns(const struct settings *settings, const struct request *request)
+{
+	for (size_t i = 0; i < COUNT_OF(matches); i++)
+		if (!matches[i].how && !matches[i].match(settings, request))
+			return false;
+	return true;
+}
+
+bool filter_match_job(const struct settings *settings, const struct job *job)
+{
+	return job->duration_ns >= (int64_t)nanoseconds(settings->min_latency_ms) &&
+	       job->bytes >= (int64_t)settings->min_size &&
+	       match_speed(settings, job->throughput) &&
+	       (!settings->errors_only || job->errors || job->state == JOB_ABORTED);
+}
+
+bool filter_has_holes(const struct settings *settings)
+{
+	return !settings->calls && !settings->jobs &&
+	       (settings->min_latency_ms > 0 || settings->min_ttfb_ms > 0 || settings->status.n);
 }
 
 /* --- what the kernel decides ---------------------------------------------- */
@@ -310,9 +349,10 @@ _Static_assert(COUNT_OF(lists) + COUNT_OF(thresholds) <= FILTER_FLAGS_MAX, "FILT
 int filter_macros(const struct settings *settings, struct filter_flags *out)
 {
 	const char *base = (const char *)settings;
+	bool whole = settings->calls || settings->jobs;
 
 	out->n = 0;
-	for (size_t i = 0; i < COUNT_OF(thresholds) && !settings->calls; i++) {
+	for (size_t i = 0; i < COUNT_OF(thresholds) && !whole; i++) {
 		uint64_t ns = nanoseconds(*(const double *)(const void *)(base + thresholds[i].ms));
 		if (ns)
 			snprintf(out->flag[out->n++], FILTER_FLAG_SIZE, "-D%s=%" PRIu64 "ULL",
@@ -321,7 +361,7 @@ int filter_macros(const struct settings *settings, struct filter_flags *out)
 	for (size_t i = 0; i < COUNT_OF(lists); i++) {
 		const struct settings_list *list = (const void *)(base + lists[i].list);
 		struct expression e = {.text = out->flag[out->n]};
-		if (list->n == 0 || (settings->calls && lists[i].of_answer))
+		if (list->n == 0 || (whole && lists[i].of_answer))
 			continue;
 		add(&e, "-D%s=(", lists[i].head);
 		for (size_t j = 0; j < list->n; j++) {

@@ -7,6 +7,7 @@
 #ifndef S3SLOWER_FILTER_H
 #define S3SLOWER_FILTER_H
 
+#include "job.h"
 #include "request.h"
 #include "settings.h"
 
@@ -15,6 +16,18 @@
  * value is unknown does not match a filter on that value: no response, no
  * status, no time to first byte. */
 bool filter_match(const struct settings *settings, const struct request *request);
+
+/* Whether it is about what is asked for, however it went: whose it is, which
+ * operation, on what. Such requests make up jobs. */
+bool filter_concerns(const struct settings *settings, const struct request *request);
+
+/* Whether a job went as asked for: --min-latency, --min-size, --max-mbps and --errors
+ * are then about the whole of it. */
+bool filter_match_job(const struct settings *settings, const struct job *job);
+
+/* Whether the kernel leaves out requests for how they went, so that jobs would have
+ * holes. */
+bool filter_has_holes(const struct settings *settings);
 
 #define FILTER_FLAGS_MAX 8
 #define FILTER_FLAG_SIZE 4096 /* SETTINGS_LIST_MAX names of 16 bytes fit in one expression */
@@ -33,7 +46,7 @@ struct filter_flags {
  *   METHOD_FILTER(w)               w: the first 8 bytes of the request as a word
  *   STATUS_FILTER(s)               s: the final status
  *
- * With --calls no attempt is left out for what only its call has: latency, time to
+ * With --calls and --jobs none is left out for what only the call or job has: latency, time to
  * first byte and status are judged when that is over.
  *
  * A word is the bytes as the machine loads them. METHOD_FILTER is for the first

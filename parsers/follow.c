@@ -10,10 +10,13 @@
 #include "event.h"
 #include "inflight.h"
 #include "pending.h"
+#include "streams.h"
 
-#define INFLIGHT_MAX 4096 /* exchanges whose end we wait for */
-#define DYING_MAX 256	  /* processes whose exit we wait for */
-#define PIPELINED_MAX 8	  /* rows of one exchange */
+#define INFLIGHT_MAX 4096    /* exchanges whose end we wait for */
+#define STREAMS_MAX 2048     /* the same of HTTP/2, */
+#define CONNECTIONS_MAX 1024 /* and connections that speak it */
+#define DYING_MAX 256	     /* processes whose exit we wait for */
+#define PIPELINED_MAX 8	     /* rows of one exchange */
 
 struct dying {
 	uint32_t tgid;
@@ -26,6 +29,7 @@ struct follow {
 	const struct request_context *context;
 	struct batch *batch;
 	struct inflight *inflight;
+	struct streams *streams;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
 	uint64_t looked;     /* at what is under way */
@@ -50,7 +54,8 @@ struct follow *follow_new(const struct records *records, const struct follower *
 	f->context = context;
 	f->batch = batch_new();
 	f->inflight = inflight_new(INFLIGHT_MAX);
-	if (f->batch && f->inflight)
+	f->streams = streams_new(CONNECTIONS_MAX, STREAMS_MAX);
+	if (f->batch && f->inflight && f->streams)
 		return f;
 	follow_free(f);
 	return NULL;
@@ -62,6 +67,7 @@ void follow_free(struct follow *f)
 		return;
 	batch_free(f->batch);
 	inflight_free(f->inflight);
+	streams_free(f->streams);
 	free(f);
 }
 
@@ -136,6 +142,20 @@ static bool is_over(struct follow *f, const struct exchange *e)
 	return e->reports && !inflight_find(f->inflight, e->id);
 }
 
+/* Shows the streams of which nothing more will come. */
+static void show_streams(struct follow *f)
+{
+	struct streamed stream;
+
+	while (!*f->to.stop && streams_next(f->streams, &stream)) {
+		request_build(stream.exchange, stream.more, f->context, true, f->rows,
+			      PIPELINED_MAX);
+		if (f->rows[0].state != REQUEST_NOT_HTTP &&
+		    is_connection(f, stream.exchange, f->rows[0].status > 0))
+			f->to.ended(f->to.ctx, &f->rows[0]);
+	}
+}
+
 /* --- events --------------------------------------------------------------- */
 
 static void process_gone(struct follow *f, uint32_t tgid, uint64_t time, bool tls_only)
@@ -148,7 +168,11 @@ static void process_gone(struct follow *f, uint32_t tgid, uint64_t time, bool tl
 	while (walk_on(f, &walk, &key)) {
 		if (key.tgid != tgid || (tls_only && key.layer == LAYER_SOCKET))
 			continue;
-		if (lookup(f, &key, &e) == 0) {
+		if (lookup(f, &key, &e) == 0 && (e.flags & EXCHANGE_FRAMES)) {
+			if (!(e.flags & EXCHANGE_ENDED) && event_check(&e) == 0)
+				streams_end(f->streams, &e, time);
+			show_streams(f);
+		} else if (lookup(f, &key, &e) == 0) {
 			bool ended = e.flags & EXCHANGE_ENDED;
 
 			f->unanswered += !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED));
@@ -201,10 +225,20 @@ static void handle(struct follow *f, const struct event *event)
 	switch (event->kind) {
 	case EVENT_EXCHANGE:
 		f->to.seen(f->to.ctx, event->tgid, event->time);
+		if (event->exchange.flags & EXCHANGE_FRAMES) {
+			streams_end(f->streams, &event->exchange, event->exchange.t_end);
+			show_streams(f);
+			return;
+		}
 		if (is_over(f, &event->exchange))
 			return;
 		settle(f, &event->exchange);
 		feed(f, &event->exchange, event->exchange.flags & EXCHANGE_ENDED);
+		return;
+	case EVENT_FRAMES:
+		f->to.seen(f->to.ctx, event->tgid, event->time);
+		streams_take(f->streams, event);
+		show_streams(f);
 		return;
 	case EVENT_EXEC:
 		process_gone(f, event->tgid, event->time, true);
@@ -294,17 +328,15 @@ void follow_find_dead(struct follow *f, uint64_t now)
 			note_dying(f, key.tgid, now);
 }
 
-/* A record of the kernel's map, if it is a request without a whole answer. */
-static void see_open(struct follow *f, struct exchange *e, uint64_t now, uint64_t first_ns)
+/* A request that may be under way; n of its rows were built. */
+static void show_open(struct follow *f, const struct exchange *e, int n, uint64_t now,
+		      uint64_t first_ns)
 {
 	uint64_t before = f->looked > e->t_start ? f->looked - e->t_start : 0;
 	uint64_t age = now > e->t_start ? now - e->t_start : 0;
 	bool pending = pending_is_due(before, age, first_ns);
 
-	if ((e->flags & EXCHANGE_ENDED) || event_check(e))
-		return;
-	pending_until(e, now);
-	if (build_rows(f, e, false) < 1 || f->rows[0].state != REQUEST_OPEN)
+	if (n < 1 || f->rows[0].state != REQUEST_OPEN)
 		return;
 	f->to.open(f->to.ctx, &f->rows[0], pending && is_connection(f, e, f->rows[0].status > 0));
 }
@@ -313,11 +345,26 @@ void follow_look(struct follow *f, uint64_t now, uint64_t first_ns)
 {
 	struct records_walk walk = {0};
 	struct exchange_key key;
+	struct streamed stream;
 	struct exchange e;
 
-	while (!*f->to.stop && walk_on(f, &walk, &key))
-		if (lookup(f, &key, &e) == 0)
-			see_open(f, &e, now, first_ns);
+	while (!*f->to.stop && walk_on(f, &walk, &key)) {
+		if (lookup(f, &key, &e) || (e.flags & (EXCHANGE_ENDED | EXCHANGE_FRAMES)) ||
+		    event_check(&e))
+			continue;
+		pending_until(&e, now);
+		show_open(f, &e, build_rows(f, &e, false), now, first_ns);
+	}
+	for (size_t i = 0; !*f->to.stop && streams_open(f->streams, i, &stream); i++) {
+		/* Of a connection that the kernel side has forgotten nothing is known. */
+		if (lookup(f, &stream.exchange->key, &e) || e.id != stream.exchange->id)
+			continue;
+		e = *stream.exchange;
+		pending_until(&e, now);
+		show_open(f, &e,
+			  request_build(&e, stream.more, f->context, false, f->rows, PIPELINED_MAX),
+			  now, first_ns);
+	}
 	f->looked = now;
 }
 
@@ -326,7 +373,7 @@ void follow_look(struct follow *f, uint64_t now, uint64_t first_ns)
 /* A record that will not change any more. */
 static void finish(struct follow *f, struct exchange *e, uint64_t time)
 {
-	if (event_check(e) || (e->flags & EXCHANGE_ENDED) || is_over(f, e))
+	if (event_check(e) || (e->flags & (EXCHANGE_ENDED | EXCHANGE_FRAMES)) || is_over(f, e))
 		return;
 	e->t_end = time;
 	f->recovered += (e->flags & EXCHANGE_LOST) != 0;
@@ -346,6 +393,8 @@ void follow_end(struct follow *f, uint64_t now)
 		e = *inflight_at(f->inflight, 0);
 		feed(f, &e, true);
 	}
+	streams_end(f->streams, NULL, now);
+	show_streams(f);
 }
 
 uint64_t follow_lost(const struct follow *f)
@@ -364,7 +413,8 @@ static uint64_t count_missing(const struct follow *f)
 
 	accounted = count(f, COUNT_ANSWERED) + count(f, COUNT_UNANSWERED) + f->unanswered;
 	while (walk_on(f, &walk, &key)) {
-		if (lookup(f, &key, &e) == 0 && !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)))
+		if (lookup(f, &key, &e) == 0 &&
+		    !(e.flags & (EXCHANGE_FINAL | EXCHANGE_ENDED | EXCHANGE_FRAMES)))
 			accounted++;
 	}
 	return begun > accounted ? begun - accounted : 0;
@@ -381,5 +431,10 @@ uint64_t follow_evicted(const struct follow *f)
 
 		missing = again < missing ? again : missing;
 	}
-	return f->evicted + missing;
+	return f->evicted + missing + streams_evicted(f->streams);
+}
+
+uint64_t follow_opaque(const struct follow *f)
+{
+	return count(f, COUNT_OPAQUE) + streams_opaque(f->streams);
 }

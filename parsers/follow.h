@@ -72,4 +72,7 @@ void follow_find_dead(struct follow *follow, uint64_t now);
 uint64_t follow_lost(const struct follow *follow);
 uint64_t follow_evicted(const struct follow *follow);
 
+/* Connections that speak HTTP/2 and cannot be followed: joined in the middle, say. */
+uint64_t follow_opaque(const struct follow *follow);
+
 #endif

@@ -8,9 +8,10 @@
 
 /* Texts that may lie in the row itself. */
 static const size_t own[] = {
-	AT(comm),     AT(method), AT(operation),     AT(bucket),     AT(key),
-	AT(endpoint), AT(path),	  AT(client_type),   AT(error_code), AT(request_id),
-	AT(host_id),  AT(via),	  AT(invocation_id),
+	AT(comm),      AT(method),	  AT(operation),     AT(bucket),     AT(key),
+	AT(endpoint),  AT(path),	  AT(client_type),   AT(error_code), AT(request_id),
+	AT(host_id),   AT(via),		  AT(invocation_id), AT(region),     AT(client_version),
+	AT(upload_id), AT(error_message),
 };
 
 /* Texts of others. */

@@ -5,6 +5,8 @@
 
 #include "request.h"
 
+#define KEPT_MAX 1000 /* rows that are kept until the end, of one kind */
+
 /* A copy in as much memory as its texts need; what the row borrowed from others
  * (user ... target) is unknown in it. The caller frees it; NULL when memory is
  * short. */

@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "message.h"
 #include "sdk.h"
 #include "text.h"
 #include "useragent.h"
 
 #define INVOCATION_ID_MAX 64 /* SDKs send a UUID */
+#define UPLOAD_ID_MAX 512    /* Amazon's have about 150 bytes, others' up to 400 */
 
 /* Layers of exchange.h by the name that users know. */
 static const char *const via_names[] = {
@@ -234,25 +236,51 @@ static int64_t sent_size(const struct exchange *e, const struct asked *asked, ui
 	return (int64_t)body;
 }
 
-/* The code of an error document in the body, as far as that was kept. A late
- * error may come in a chunk of its own, behind white space that kept the
- * connection alive. What a GET downloads with a 200 is somebody's data. */
-static struct slice answer_error(struct side side, const struct asked *asked,
-				 const struct answer *a)
+/* The kept bytes of an answer's body, without the framing of chunks: a document may
+ * be cut into several. */
+static struct slice answer_body(struct side side, const struct answer *a,
+				char joined[EXCHANGE_RESP_CAP])
 {
-	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size), chunk, code;
+	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size), chunk;
+	size_t n = 0;
+
+	if (a->body.framing != HTTP1_CHUNKED)
+		return body;
+	while (http1_next_chunk(&body, &chunk) && chunk.n <= EXCHANGE_RESP_CAP - n) {
+		memcpy(joined + n, chunk.p, chunk.n);
+		n += chunk.n;
+	}
+	return (struct slice){joined, n};
+}
+
+/* The last bytes of a whole answer of which more came than was kept. */
+static struct slice answer_end(const struct exchange *e, struct side side, const struct answer *a)
+{
+	size_t n = e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP;
+
+	if (!a->whole || side.total <= side.kept.n)
+		return SLICE_NONE;
+	return (struct slice){(const char *)e->tail, n};
+}
+
+/* What an error document in the body says, as far as that was kept. A late error comes
+ * with a 200, behind white space that kept the connection alive: when that is all that
+ * was kept, the end still tells that it is an error. What a GET downloads with a 200 is
+ * somebody's data. */
+static void set_error(struct request *r, const struct exchange *e, struct side side,
+		      const struct asked *asked, const struct answer *a, struct text_arena *arena)
+{
+	char joined[EXCHANGE_RESP_CAP];
+	struct s3_error error;
 
 	if (a->head_size <= 0 ||
 	    (a->head.status < 300 && slice_is(asked->head.method, SLICE("GET"))))
-		return SLICE_NONE;
-	if (a->body.framing != HTTP1_CHUNKED)
-		return s3_error_code(body);
-	while (http1_next_chunk(&body, &chunk)) {
-		code = s3_error_code(chunk);
-		if (code.p)
-			return code;
-	}
-	return SLICE_NONE;
+		return;
+	struct slice body = answer_body(side, a, joined);
+	r->is_error = s3_error(body, &error) ||
+		      (s3_is_blank(body) && s3_error_ends(answer_end(e, side, a)));
+	r->error_code = text_clean(arena, error.code);
+	r->error_message = message_text(arena, error.message, &asked->head);
 }
 
 static uint64_t mix(uint64_t hash, struct slice s)
@@ -290,6 +318,19 @@ static void set_attempt(struct request *r, const struct http1_request *head,
 	r->attempts = 1;
 }
 
+/* An id cut short would be that of nothing. */
+static void set_part(struct request *r, const struct http1_request *head,
+		     const struct http1_response *response, const struct s3_request *s3,
+		     struct text_arena *arena)
+{
+	struct slice id = part_parse(head, response, s3, &r->part);
+
+	if (id.n > UPLOAD_ID_MAX)
+		r->truncated = true;
+	else if (id.n)
+		r->upload_id = text_decoded(arena, id);
+}
+
 static void set_texts(struct request *r, const struct exchange *e, const struct asked *asked,
 		      const struct answer *a, struct side received,
 		      const struct request_context *context)
@@ -309,6 +350,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 	if (s3.is_s3) {
 		r->bucket = text_decoded(&arena, s3.bucket);
 		r->key = text_decoded(&arena, s3.key);
+		set_part(r, &asked->head, response, &s3, &arena);
 	}
 	r->endpoint = text_clean(&arena, s3.endpoint);
 	set_attempt(r, &asked->head, &arena);
@@ -322,7 +364,7 @@ static void set_texts(struct request *r, const struct exchange *e, const struct 
 		r->host_id =
 			text_clean(&arena, http1_header(&response->headers, SLICE("x-amz-id-2")));
 		if (s3.is_s3)
-			r->error_code = text_clean(&arena, answer_error(received, asked, a));
+			set_error(r, e, received, asked, a, &arena);
 	}
 	/* Last, because it is the longest. */
 	if (s3.path.p)
@@ -376,6 +418,14 @@ static void set_connection(struct request *r, const struct exchange *e, uint64_t
 		r->idle_ns = at_least_0((int64_t)(e->t_start - e->t_before));
 }
 
+/* The head of a stream is written as one of HTTP/1.1 (fields.h). */
+static const char *http_version(const struct exchange *e, const struct asked *asked)
+{
+	if (e->flags & EXCHANGE_FRAMES)
+		return "2";
+	return asked->head.minor == 1 ? "1.1" : asked->head.minor == 0 ? "1.0" : NULL;
+}
+
 static void set_row(struct request *r, const struct exchange *e, const struct asked *asked,
 		    uint64_t at, const struct answer *a, struct side sent, struct side received,
 		    const struct request_context *context, bool final)
@@ -399,6 +449,8 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	set_connection(r, e, at);
 	r->via = e->key.layer < sizeof(via_names) / sizeof(via_names[0]) ? via_names[e->key.layer]
 									 : NULL;
+	r->http_version = http_version(e, asked);
+	r->stream_id = e->flags & EXCHANGE_FRAMES ? (int64_t)e->stream : -1;
 	r->status = a->head.status ? a->head.status : -1;
 	r->request_size = sent_size(e, asked, at);
 	r->response_size = answered ? a->size : -1;
@@ -421,7 +473,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->unsent = waits ? strcmp(waits, "send") == 0 : -1;
 	r->retransmits = r->why_share = -1;
 	r->retransmit_ns = r->why_ns = r->felt_ns = -1;
-	r->is_error = r->status >= 400 || r->error_code || r->state == REQUEST_NO_RESPONSE;
+	r->is_error |= r->status >= 400 || r->state == REQUEST_NO_RESPONSE;
 }
 
 /* A response head beyond the buffer: its body's begin is not known, so its end

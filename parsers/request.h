@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "part.h"
 #include "probes/exchange.h"
 #include "s3.h"
 
@@ -38,7 +39,9 @@ struct request {
 	/* Of the connection's first request, before it; -1 of the others, or unknown. */
 	int64_t connect_ns, tls_ns;
 	const char *comm;
-	const char *via; /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
+	const char *http_version; /* "1.0", "1.1", "2"; NULL unknown */
+	int64_t stream_id;	  /* of HTTP/2; -1: another */
+	const char *via;	  /* "openssl", "gnutls", "nss", "s2n", "gotls", "http" */
 	bool is_s3;
 	const char *method;
 	const char *operation;	   /* SDK name; NULL for what is not S3 */
@@ -46,7 +49,8 @@ struct request {
 	const char *bucket, *key, *endpoint, *region;
 	const char *path; /* clean, secrets masked, with query */
 	const char *client_type, *client_version;
-	const char *error_code, *request_id, *host_id;
+	const char *error_code, *error_message; /* of the body */
+	const char *request_id, *host_id;
 	int status;	/* -1: none was read */
 	bool is_error;	/* status >= 400, an error inside a 200, or no response */
 	bool truncated; /* part of the head or a text was beyond our buffers */
@@ -55,6 +59,9 @@ struct request {
 	int attempt, max_attempts;
 	const char *invocation_id;
 	uint64_t likeness; /* the same for requests that ask for the same */
+	/* Of the job it belongs to (jobs.h). */
+	struct part part;
+	const char *upload_id;
 	/* Of the call it belongs to (calls.h). */
 	int64_t backoff_ns;	 /* since the attempt before, or of the whole call; -1 unknown */
 	const char *waiting_for; /* of an open one: "send", "continue", "response", "body" */
@@ -76,6 +83,7 @@ struct request {
 	/* Of a call: attempts that were throttled, and the back-off behind them. */
 	bool is_call; /* it stands for all attempts (calls.h) */
 	int64_t throttled_ns;
+	int64_t before_ns; /* set-up before the first of several */
 	/* Judged by why.h; NULL and -1 before. */
 	const char *why;
 	int64_t why_ns, felt_ns;

@@ -34,9 +34,21 @@ struct s3_request {
 void s3_classify(const struct http1_request *request, const struct http1_response *response,
 		 const struct s3_endpoints *endpoints, struct s3_request *out);
 
-/* Code of an S3 error document ("<Error><Code>NoSuchKey</Code>..."), or
- * SLICE_NONE. body may be truncated anywhere. */
-struct slice s3_error_code(struct slice body);
+struct s3_error {
+	struct slice code;    /* "NoSuchKey" */
+	struct slice message; /* as sent, with the entities of XML; SLICE_NONE unless whole */
+};
+
+/* Whether body is an S3 error document ("<Error><Code>NoSuchKey</Code>..."), behind
+ * the blanks that keep a connection alive; and what it says. It may be truncated
+ * anywhere. */
+bool s3_error(struct slice body, struct s3_error *out);
+
+/* Whether a body is nothing but an XML declaration and blanks, so far. */
+bool s3_is_blank(struct slice body);
+
+/* Whether these are the last bytes of a body that ends as an error document does. */
+bool s3_error_ends(struct slice end);
 
 /* Every operation name there is, for --op validation and completion; NULL after the last. */
 const char *s3_operation_name(size_t i);

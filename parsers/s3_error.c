@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The error document of S3: <Error><Code>NoSuchKey</Code>...</Error>. */
+/* The error document of S3: <Error><Code>NoSuchKey</Code><Message>...</Message>...</Error>. */
 #include "s3.h"
 
 #define CODE_MAX 64 /* the longest that is known has 43 */
@@ -91,41 +91,76 @@ static enum tag_kind take_tag(struct slice *s, struct slice *name)
 	return close ? TAG_CLOSE : empty ? TAG_EMPTY : TAG_OPEN;
 }
 
-struct slice s3_error_code(struct slice body)
+/* The text that rest begins with, without blanks around it; SLICE_NONE when a tag
+ * that ends it was not seen. */
+static struct slice text_before_tag(struct slice rest)
+{
+	rest = skip_space(rest);
+	const char *end = rest.n ? memchr(rest.p, '<', rest.n) : NULL;
+	if (!end)
+		return SLICE_NONE;
+	struct slice text = {rest.p, (size_t)(end - rest.p)};
+	while (text.n && is_space(text.p[text.n - 1]))
+		text.n--;
+	return text.n ? text : SLICE_NONE;
+}
+
+/* Other elements, of which some repeat what was asked, are nobody's business. */
+static void take_element(struct slice name, struct slice rest, struct s3_error *out)
+{
+	if (!out->code.p && slice_is(name, SLICE("Code"))) {
+		out->code = text_before_tag(rest);
+		if (out->code.n > CODE_MAX)
+			out->code = SLICE_NONE;
+	} else if (!out->message.p && slice_is(name, SLICE("Message"))) {
+		out->message = text_before_tag(rest);
+	}
+}
+
+bool s3_error(struct slice body, struct s3_error *out)
 {
 	struct slice rest = skip_prolog(body), name;
 	unsigned depth = 1;
 
+	*out = (struct s3_error){SLICE_NONE, SLICE_NONE};
 	if (take_tag(&rest, &name) != TAG_OPEN || !slice_is(name, SLICE("Error")))
-		return SLICE_NONE;
-	while (depth) {
+		return false;
+	while (depth && !(out->code.p && out->message.p)) {
 		const char *tag = rest.n ? memchr(rest.p, '<', rest.n) : NULL;
 		if (!tag)
-			return SLICE_NONE;
+			break;
 		rest = skip_prolog(slice_from(rest, (size_t)(tag - rest.p)));
 		if (rest.n && rest.p[0] != '<')
 			continue;
 
 		switch (take_tag(&rest, &name)) {
 		case TAG_NONE:
-			return SLICE_NONE;
+			return true;
 		case TAG_EMPTY:
 			break;
 		case TAG_CLOSE:
 			depth--;
 			break;
 		case TAG_OPEN:
-			if (depth++ != 1 || !slice_is(name, SLICE("Code")))
-				break;
-			rest = skip_space(rest);
-			const char *end = rest.n ? memchr(rest.p, '<', rest.n) : NULL;
-			if (!end)
-				return SLICE_NONE;
-			struct slice code = {rest.p, (size_t)(end - rest.p)};
-			while (code.n && is_space(code.p[code.n - 1]))
-				code.n--;
-			return code.n && code.n <= CODE_MAX ? code : SLICE_NONE;
+			if (depth++ == 1)
+				take_element(name, rest, out);
 		}
 	}
-	return SLICE_NONE;
+	return true;
+}
+
+bool s3_is_blank(struct slice body)
+{
+	return skip_prolog(body).n == 0;
+}
+
+/* An end cut out of the middle of a body: whose end tag is the last. */
+bool s3_error_ends(struct slice end)
+{
+	struct slice mark = SLICE("</Error>");
+
+	/* Behind it are blanks, and the last chunk of a chunked body. */
+	while (end.n && (is_space(end.p[end.n - 1]) || end.p[end.n - 1] == '0'))
+		end.n--;
+	return end.n >= mark.n && slice_begins(slice_from(end, end.n - mark.n), mark);
 }

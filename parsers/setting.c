@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "extra.h"
+#include "grouping.h"
 #include "nearest.h"
 #include "s3.h"
 #include "why.h"
@@ -362,6 +363,13 @@ const char *setting_status(char *item)
 		return item;
 	}
 	return item[strspn(item, "0123456789")] ? NULL : item;
+}
+
+const char *setting_grouping(char *item)
+{
+	const struct grouping *grouping = grouping_find(item);
+
+	return grouping ? grouping->name : NULL;
 }
 
 const char *setting_extra(char *item)

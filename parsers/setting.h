@@ -67,6 +67,7 @@ const char *setting_status(char *item);
 const char *setting_why(char *item);
 const char *setting_method_name(size_t i);
 const char *setting_extra(char *item);
+const char *setting_grouping(char *item);
 
 static inline void *setting_field(const struct setting *setting, struct settings *settings)
 {

@@ -6,11 +6,14 @@
 
 #include "command_line.h"
 #include "extra.h"
+#include "grouping.h"
+#include "kept.h"
 #include "s3.h"
 #include "setting.h"
 #include "why.h"
 
 static const char *const outputs[] = {"table", "json", "simple", "csv", NULL};
+static const char *const summaries[] = {"text", "json", "none", NULL};
 
 #define FIELD(name) offsetof(struct settings, name)
 #define DAY_MS 86400e3
@@ -61,6 +64,11 @@ const struct setting setting_table[] = {
 	{"min-size", 0, "BYTES", "S3SLOWER_MIN_SIZE", &kind_bytes, FIELD(min_size), .fallback = "0",
 	 .wants = "bytes such as 4096, 64k, 10M or 1GiB",
 	 .help = "those with a body of at least as many bytes, either way"},
+	{"max-mbps", 0, "MBPS", "S3SLOWER_MAX_MBPS", &kind_number, FIELD(max_mbps), .fallback = "0",
+	 .max = 1e6, .wants = "megabytes a second",
+	 .help = "those whose body, of 1 MiB or more, moved slower: megabytes (10^6 bytes, not "
+		 "bits) "
+		 "a second"},
 	{"bucket", 0, "NAME", "S3SLOWER_BUCKET", &kind_list, FIELD(bucket),
 	 .wants = "a bucket's name", .help = "on this bucket; * stands for anything"},
 	{"key-prefix", 0, "PREFIX", "S3SLOWER_KEY_PREFIX", &kind_list, FIELD(key_prefix),
@@ -94,17 +102,40 @@ const struct setting setting_table[] = {
 	 .help = "table: phases, sizes, state, client and peer as well"},
 	{"calls", 0, NULL, "S3SLOWER_CALLS", &kind_switch, FIELD(calls),
 	 .help = "one row for all attempts of a call, with its back-off"},
+	{"jobs", 0, NULL, "S3SLOWER_JOBS", &kind_switch, FIELD(jobs),
+	 .help = "one row for all parts of a multipart upload or ranged download"},
 	{"pending", 0, "[SECONDS]", "S3SLOWER_PENDING", &kind_number, FIELD(pending_s),
 	 .fallback = "0", .max = 86400, .wants = "seconds", .value = "2",
 	 .help = "also those that hang for SECONDS (2), twice as long, and so on"},
+	{"support-bundle", 0, "N", "S3SLOWER_SUPPORT_BUNDLE", &kind_count, FIELD(support_bundle),
+	 .fallback = "0", .max = KEPT_MAX, .wants = "a whole number",
+	 .help = "no rows; at the end the N slowest and the failed, for the provider's support"},
 	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
 	 .word = extra_name,
 	 .wants = "fields of uid, user, ppid, exe, cmdline, cgroup and container",
 	 .help = "also uid, user, ppid, exe, cmdline, cgroup, container"},
 	{"output-file", 'o', "FILE", "S3SLOWER_OUTPUT_FILE", &kind_text, FIELD(file),
 	 .wants = "a file's name", .help = "write rows to FILE; - is standard output"},
-	{"no-summary", 0, NULL, "S3SLOWER_NO_SUMMARY", &kind_switch, FIELD(no_summary),
-	 .help = "no table at the end, only the counts of what was left out"},
+
+	HEADING("How to sum them up, on standard error:"),
+	{"summary", 0, "text|json|none", "S3SLOWER_SUMMARY", &kind_choice, FIELD(summary),
+	 .fallback = "text", .words = summaries, .wants = "text, json or none",
+	 .help = "tables, one JSON object a line, or only the counts of what was left out"},
+	{"no-summary", 0, NULL, NULL, &kind_choice, FIELD(summary), .words = summaries,
+	 .value = "none", .help = "the same as --summary none"},
+	{"by", 0, "GROUPING", "S3SLOWER_BY", &kind_list, FIELD(by), .item = setting_grouping,
+	 .word = grouping_name,
+	 .wants = "operation, bucket, endpoint, region, peer, client, comm, pid, uid, method, "
+		  "status, error, via, user, exe, container or target",
+	 .help = "a line for each operation (that unless said otherwise), bucket, endpoint, "
+		 "region, peer, client, comm, pid, uid, method, status, error, via, user, exe, "
+		 "container, target; of several, for each combination"},
+	{"interval", 0, "SECONDS", "S3SLOWER_INTERVAL", &kind_number, FIELD(interval_s), .min = 1,
+	 .max = DAY_MS / 1e3, .wants = "seconds",
+	 .help = "also sum up every SECONDS what came since; SIGUSR1: all so far, now"},
+	{"prefix-levels", 0, "N", "S3SLOWER_PREFIX_LEVELS", &kind_count, FIELD(prefix_levels),
+	 .fallback = "3", .min = 1, .max = 32, .wants = "a whole number",
+	 .help = "how many directories of a key are its prefix"},
 
 	HEADING("How long:"),
 	{"count", 'n', "N", "S3SLOWER_COUNT", &kind_count, FIELD(count), .fallback = "0",
@@ -183,6 +214,55 @@ static int check_processes(struct reader *reader)
 	return 0;
 }
 
+/* What is asked of requests cannot be asked of the jobs that are made of them. */
+static int check_jobs(struct reader *reader)
+{
+	const struct settings *settings = reader->settings;
+	const struct {
+		bool given;
+		const char *flag;
+	} others[] = {{settings->calls, "--calls"},
+		      {settings->pending_s > 0, "--pending"},
+		      {settings->min_ttfb_ms > 0, "--min-ttfb"},
+		      {settings->status.n > 0, "--status"}};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].given)
+			return setting_complain(reader,
+						"--jobs and %s do not go together: a row is a "
+						"job or a request.",
+						others[i].flag);
+	return 0;
+}
+
+/* A grouping is there once, and what it shows is known. */
+static int check_groupings(struct reader *reader)
+{
+	const struct settings *settings = reader->settings;
+	const struct settings_list *by = &settings->by;
+
+	if (by->n > SETTINGS_BY_MAX)
+		return setting_complain(reader, "--by lists too much: give %d items at most.",
+					SETTINGS_BY_MAX);
+	for (size_t i = 0; i < by->n; i++) {
+		const struct grouping *grouping = grouping_find(by->item[i]);
+
+		for (size_t k = 0; k < i; k++)
+			if (by->item[k] == by->item[i])
+				return setting_complain(reader, "--by has %s twice.", by->item[i]);
+		if (!(grouping->extra & ~settings_extras(settings)))
+			continue;
+		if (grouping->extra == EXTRA_TARGET)
+			return setting_complain(reader, "--by target needs a file of targets: add "
+							"--targets FILE.");
+		return setting_complain(reader,
+					"--by %s needs that field to be asked for: add --fields "
+					"%s.",
+					by->item[i], by->item[i]);
+	}
+	return 0;
+}
+
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size)
 {
@@ -204,10 +284,12 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 		settings->file = NULL;
 	if (error || environment)
 		return error ? error : environment;
+	if (settings->jobs && (error = check_jobs(&reader)))
+		return error;
 	if (settings->only_targets && !settings->targets)
 		return setting_complain(&reader, "--only-targets needs a file of targets: add "
 						 "--targets FILE.");
-	return 0;
+	return check_groupings(&reader);
 }
 
 unsigned settings_extras(const struct settings *settings)
@@ -216,6 +298,7 @@ unsigned settings_extras(const struct settings *settings)
 
 	extras |= settings->calls ? EXTRA_CALLS : 0;
 	extras |= settings->pending_s > 0 ? EXTRA_PENDING : 0;
+	extras |= settings->max_mbps > 0 || settings->wide ? EXTRA_THROUGHPUT : 0;
 	for (size_t i = 0; i < settings->fields.n; i++)
 		extras |= extra_bit(settings->fields.item[i]);
 	return extras;

@@ -13,6 +13,7 @@
 
 #define SETTINGS_LIST_MAX 64
 #define SETTINGS_TEXT_SIZE 16384
+#define SETTINGS_BY_MAX 4
 
 struct settings_list {
 	const char *item[SETTINGS_LIST_MAX]; /* borrowed from argv, the environment or text[] */
@@ -39,6 +40,7 @@ struct settings {
 	/* which requests to show */
 	double min_latency_ms, min_ttfb_ms;
 	uint64_t min_size; /* bytes of either body */
+	double max_mbps;   /* 10^6 bytes a second, 0: any */
 	struct settings_list bucket, key_prefix, op, method, status, host;
 	struct settings_list why; /* words of why.h */
 	bool errors_only;
@@ -51,10 +53,16 @@ struct settings {
 	const char *targets;	     /* --targets FILE, NULL: none */
 	bool only_targets;
 	bool wide;
-	bool calls;	  /* a row a call, not an attempt */
-	double pending_s; /* requests that have had no answer for so long, 0: none */
-	const char *file; /* -o FILE, NULL: stdout */
-	bool no_summary;
+	bool calls;		 /* a row a call, not an attempt */
+	bool jobs;		 /* a row a job (jobs.h), not a request */
+	double pending_s;	 /* requests that have had no answer for so long, 0: none */
+	uint64_t support_bundle; /* so many of the slowest, 0: rows as they come */
+	const char *file;	 /* -o FILE, NULL: stdout */
+	/* how to sum them up */
+	const char *summary;	 /* a format's name */
+	struct settings_list by; /* by the names of grouping.h; none: operation */
+	double interval_s;	 /* 0: only at the end */
+	uint64_t prefix_levels;
 	/* how long */
 	uint64_t count;	   /* 0: no end */
 	double duration_s; /* 0: no end */

@@ -190,6 +190,8 @@ static __always_inline u64 is_zero(u64 x)
 	return ((x | minus) >> 63) ^ 1;
 }
 
+#define PREFACE 0x5448202a20495250ULL /* "PRI * HT": how a client begins to speak HTTP/2 */
+
 /* A method and its space in the first n bytes, or as much of them as n allows. */
 static __always_inline u64 begins_request(u64 word, u64 n)
 {
@@ -202,6 +204,7 @@ static __always_inline u64 begins_request(u64 word, u64 n)
 	match |= is_zero((word ^ 0x204843544150ULL) & have & 0xffffffffffffULL);     /* "PATCH " */
 	match |= is_zero((word ^ 0x204554454c4544ULL) & have & 0xffffffffffffffULL); /* "DELETE " */
 	match |= is_zero((word ^ 0x20534e4f4954504fULL) & have); /* "OPTIONS " */
+	match |= is_zero((word ^ PREFACE) & have);
 	match &= is_zero(is_zero(have));
 	KEEP(match);
 	return match;
@@ -424,6 +427,8 @@ static __always_inline int finish(struct exchange *e, u64 now)
 		return 0;
 	e->t_end = now;
 	e->flags |= EXCHANGE_ENDED;
+	if (e->flags & EXCHANGE_FRAMES)
+		return 1;
 	if (!(e->flags & EXCHANGE_FINAL))
 		count(COUNT_UNANSWERED);
 	return (e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until);
@@ -534,7 +539,7 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	slot = exchanges.lookup(key);
 	if (slot && finish(&slot->exchange, now))
 		emit(ctx, &slot->exchange, now);
-	if (!UID_FILTER(uid) || !METHOD_FILTER(word)) {
+	if (!UID_FILTER(uid) || (word != PREFACE && !METHOD_FILTER(word))) {
 		/* Its bytes must not be taken for those of the request before it. */
 		if (slot)
 			exchanges.delete(key);
@@ -590,7 +595,14 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	e->socket = 0;
 	__builtin_memset(&e->ends, 0, sizeof(e->ends));
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	count(COUNT_REQUESTS);
+	if (word != PREFACE) {
+		count(COUNT_REQUESTS);
+		return e;
+	}
+	/* No head will be gathered: that is where the frames stand now. */
+	e->flags |= EXCHANGE_FRAMES | EXCHANGE_HEAD_DONE;
+	__builtin_memset(e->flow, 0, sizeof(e->flow));
+	e->flow[FLOW_SENT].told_to = e->flow[FLOW_SENT].next = FRAME_PREFACE;
 	return e;
 }
 
@@ -649,6 +661,198 @@ static __always_inline void take_descriptor(struct exchange *e, s32 fd)
 		take_socket(e, e->fd);
 }
 
+/* --- HTTP/2 ----------------------------------------------------------------
+ *
+ * The record of such a connection says where its frames stand, and what calls move is
+ * told: user space makes requests of it. */
+
+#define FRAME_HEADERS 1
+#define FRAMES_TOLD 16384  /* bytes of a call that are told at most ... */
+#define FRAMES_PIECE 15360 /* ... and in one piece: a per-CPU value may have 32 KiB in all */
+#define FRAMES_MAX 4096	   /* more than FRAMES_TOLD has room for */
+
+struct framed {
+	const struct moved *m;
+	struct exchange *e;
+	u64 direction; /* FLOW_* */
+};
+
+/* Where an event is put together, and what that works on: it runs once for each frame,
+ * and nothing but this map is known to it (linked.h). */
+struct framebox {
+	struct event_frames head;
+	u8 record[EXCHANGE_FIXED];
+	u8 told[FRAMES_TOLD + FRAMES_PIECE];
+	struct exchange_flow flow;
+	struct bytes b;
+	u64 at; /* bytes of the call that are done */
+};
+BPF_TABLE("percpu_array", u32, struct framebox, frameboxes, 1);
+
+/* The head of the frame that begins `at` bytes into the call, as far as it is there.
+ * Returns how many bytes of it are, and of what has to be told behind it. */
+static __always_inline u64 take_frame_head(struct framebox *box, u64 at)
+{
+	struct exchange_flow *f = &box->flow;
+	u64 have = f->head_len, few = FRAME_HEAD - have, length, told;
+
+	if (few > box->b.n - at)
+		few = box->b.n - at;
+	KEEP(have);
+	have &= 15;
+	KEEP(few);
+	if (few > FRAME_HEAD || at + few > box->b.have || fetch(f->head + have, few, &box->b, at))
+		return FRAMES_PIECE + 1;
+	have += few;
+	f->head_len = have;
+	if (have < FRAME_HEAD)
+		return few;
+	f->head_len = 0;
+	length = f->head[0] << 16 | f->head[1] << 8 | f->head[2];
+	told = f->head[3] == FRAME_DATA && length > FRAME_DATA_TOLD ? FRAME_DATA_TOLD : length;
+	f->next = box->head.at + at + few + length;
+	f->told_to = box->head.at + at + few + told;
+	return few + told;
+}
+
+/* Gathers what is to be told of one more frame. Returns 1 when that was the last, or not
+ * possible: then at stays below what the call moved. */
+static __always_inline int gather_frame(struct framebox *box)
+{
+	struct exchange_flow *f = &box->flow;
+	u64 at = box->at, here = box->head.at + at, used = box->head.told_len, take;
+
+	if (here >= f->told_to && here < f->next) {
+		at += f->next - here;
+		here = f->next;
+	}
+	box->at = at;
+	if (at >= box->b.n)
+		return 1;
+	take = here < f->told_to ? f->told_to - here : take_frame_head(box, at);
+	if (take > box->b.n - at)
+		take = box->b.n - at;
+	if (at + take > box->b.have || used >= FRAMES_TOLD)
+		return 1;
+	KEEP(used);
+	used &= FRAMES_TOLD - 1;
+	KEEP(take);
+	if (take > FRAMES_PIECE || fetch(box->told + used, take, &box->b, at))
+		return 1;
+	box->head.told_len = used + take;
+	box->at = at + take;
+	return 0;
+}
+
+#ifdef HOST_BUILD
+static void gather_frames(struct framebox *box)
+{
+	while (!gather_frame(box))
+		;
+}
+#else
+static long (*repeat)(u32 times, u64 function, void *ctx, u64 flags) = (void *)LINKED_REPEAT;
+
+static __always_inline void gather_frames(struct framebox *box)
+{
+	u64 function;
+
+	asm volatile("%0 = 0x43414c4c53330006 ll" : "=r"(function)); /* LINKED_FRAME */
+	repeat(FRAMES_MAX, function, 0, 0);
+}
+#endif
+
+/* The beginning of a request on a connection that nobody saw begin. What a server sends
+ * looks alike, except for its first field, which is the status (RFC 7541, appendix A). */
+static __always_inline void take_joined(const struct moved *m)
+{
+	u8 first[16], field;
+	struct socket *s;
+	u32 uid = bpf_get_current_uid_gid();
+
+	if (m->b->have < sizeof(first) || fetch(first, sizeof(first), m->b, 0))
+		return;
+	/* flags: END_STREAM, END_HEADERS, PRIORITY; an odd stream */
+	if ((first[4] & ~0x25) || (first[5] & 0x80) || !(first[8] & 1) || !UID_FILTER(uid) ||
+	    (first[0] << 16 | first[1] << 8 | first[2]) + FRAME_HEAD > m->b->n)
+		return;
+	s = socket_get(m->key, next_id());
+	if (!s || s->joined)
+		return;
+	s->joined = 1;
+	field = first[4] & 0x20 ? first[14] : first[9];
+	if ((field < 0x88 || field > 0x8e) && field != 0x48 && (field & ~0x10) != 0x08)
+		count(COUNT_OPAQUE);
+}
+
+static __always_inline void take_frames(const struct framed *d)
+{
+	const struct moved *m = d->m;
+	const struct bytes *b = m->b;
+	struct exchange *e = d->e;
+	struct exchange_flow *f;
+	struct framebox *box;
+	u64 start, n;
+	u32 zero = 0;
+
+	if (!e) {
+		take_joined(m);
+		return;
+	}
+	box = frameboxes.lookup(&zero);
+	if (!box || (e->flags & EXCHANGE_CUT))
+		return;
+	f = d->direction == FLOW_SENT ? &e->flow[FLOW_SENT] : &e->flow[FLOW_RECEIVED];
+	start = d->direction == FLOW_SENT ? e->sent : e->received;
+	box->head.told_len = 0;
+	box->head.at = start;
+	box->at = 0;
+	box->flow = *f;
+	box->b = *b;
+	gather_frames(box);
+	*f = box->flow;
+	if (box->at < b->n)
+		e->flags |= EXCHANGE_CUT;
+	else if (!box->head.told_len && start + b->n != f->next)
+		return;
+	box->head.kind = EVENT_FRAMES;
+	box->head.direction = d->direction;
+	box->head.time = bpf_ktime_get_ns();
+	box->head.entered = m->entered;
+	box->head.n = b->n;
+	box->head.tid = bpf_get_current_pid_tgid();
+	read_kernel(box->record, EXCHANGE_FIXED, e);
+	n = box->head.told_len;
+	KEEP(n);
+	if (n > FRAMES_TOLD + FRAMES_PIECE)
+		return;
+	if (events.perf_submit(m->ctx, box, sizeof(box->head) + EXCHANGE_FIXED + n)) {
+		e->flags |= EXCHANGE_CUT;
+		count(COUNT_LOST);
+	}
+}
+
+#ifdef HOST_BUILD
+#define call_frames take_frames
+#else
+static int (*call_frames)(const struct framed *framed) = (void *)LINKED_FRAMES;
+#endif
+
+static __always_inline void frames(const struct moved *m, struct exchange *e, u32 direction)
+{
+	struct framed d = {m, e, direction};
+
+	call_frames(&d);
+}
+
+/* Whether a request may begin on the connection now. */
+static __always_inline int is_free(const struct exchange *e)
+{
+	if (e->flags & EXCHANGE_FRAMES) /* another connection, of which we did not see the begin */
+		return e->sent == e->flow[FLOW_SENT].next && !e->flow[FLOW_SENT].head_len;
+	return (e->flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)) || final_follows(e);
+}
+
 /* Bytes that a send took. */
 static __always_inline void take_send(const struct moved *m)
 {
@@ -660,21 +864,27 @@ static __always_inline void take_send(const struct moved *m)
 	u32 before;
 
 	now = bpf_ktime_get_ns();
-	if (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED))) {
+	if (!e ||
+	    (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED | EXCHANGE_FRAMES))) {
 		word = first_bytes(b);
-		if (begins_request(word, b->n) &&
-		    (!e || (e->flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)) || final_follows(e)))
+		if (begins_request(word, b->n) && (!e || is_free(e)))
 			e = exchange_begin(m->ctx, key, word, now, entered);
+		else if (!e && (u8)(word >> 24) == FRAME_HEADERS)
+			frames(m, 0, FLOW_SENT);
 		if (!e || (e->flags & EXCHANGE_ENDED))
 			return;
 	}
 	e->flags |= m->flags;
-	if (e->t_head && !e->t_body)
-		e->t_body = entered ? entered : now;
-	before = e->req_len;
-	append_request(e, b);
-	if (e->req_len == EXCHANGE_REQ_CAP && !(e->flags & EXCHANGE_HEAD_DONE))
-		append_more(e, b, EXCHANGE_REQ_CAP - before);
+	if (e->flags & EXCHANGE_FRAMES) {
+		frames(m, e, FLOW_SENT);
+	} else {
+		if (e->t_head && !e->t_body)
+			e->t_body = entered ? entered : now;
+		before = e->req_len;
+		append_request(e, b);
+		if (e->req_len == EXCHANGE_REQ_CAP && !(e->flags & EXCHANGE_HEAD_DONE))
+			append_more(e, b, EXCHANGE_REQ_CAP - before);
+	}
 	e->sent += b->n;
 	e->t_sent = now;
 	e->changes += 1;
@@ -846,7 +1056,11 @@ static __always_inline void take_receive(const struct moved *m)
 		return;
 	e = &slot->exchange;
 	now = bpf_ktime_get_ns();
-	if (m->b->n) {
+	if (e->flags & EXCHANGE_FRAMES && m->b->n) {
+		frames(m, e, FLOW_RECEIVED);
+		e->received += m->b->n;
+		say = 0;
+	} else if (m->b->n) {
 		take_answer(e, m, now);
 		say = e->reports == 0 && answered(e) && wanted(e, now);
 	} else {

@@ -25,6 +25,14 @@
 #define EXCHANGE_TAIL_CAP 64u	 /* last bytes received: where a chunked body ends */
 #define EXCHANGE_COMM_CAP 16u
 
+/* HTTP/2 (RFC 9113): the first bytes of a client, the head of each frame, and how much
+ * of a DATA frame's payload is told: an error document begins there. Of all others
+ * everything is. */
+#define FRAME_PREFACE 24u
+#define FRAME_HEAD 9u
+#define FRAME_DATA 0u /* its type */
+#define FRAME_DATA_TOLD 256u
+
 /* Numbers that are unique while the tracer runs count up on each CPU, whose number
  * is in the lower bits: Linux has room for so many, and they stay below 2^53, which
  * every reader of JSON can hold. */
@@ -64,6 +72,8 @@ struct socket {
 	__u32 requests;	       /* seen on it so far */
 	__u64 begun;	       /* entry of the call that began to connect or shake hands, or 0 */
 	__u64 setup_ns;	       /* from there until that was done; 0 unknown */
+	__u32 joined;	       /* HTTP/2 was seen on it, and not its beginning */
+	__u32 unused;
 };
 
 /* A stretch in which nothing that a connection sent got through, as far as its
@@ -99,6 +109,18 @@ struct losses {
 #define EXCHANGE_LOST 0x800u	  /* counted as lost: no snapshot of it got through so far */
 #define EXCHANGE_DRAINED 0x400u	  /* kernel side only: a read found nothing since the last data */
 #define EXCHANGE_NUMBERED 0x2000u /* its connection was seen from its beginning */
+#define EXCHANGE_FRAMES 0x4000u	  /* HTTP/2: the record of a connection, or of one stream */
+#define EXCHANGE_CUT 0x8000u	  /* ... some bytes of which could not be told */
+
+/* Where the frames of one direction stand, in bytes since its first. */
+struct exchange_flow {
+	__u64 told_to; /* of the frame's payload: what is before that is told */
+	__u64 next;    /* where the next frame begins */
+	__u32 head_len;
+	__u8 head[28]; /* of the next frame, as far as it was seen; most of it is slack */
+};
+#define FLOW_SENT 0
+#define FLOW_RECEIVED 1
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
@@ -137,10 +159,14 @@ struct exchange {
 	__u64 connect_ns; /* of the connection's first request: what connect() took; 0 unknown */
 	__u64 tls_ns;	  /* ... and the TLS handshake */
 	__u64 socket;	  /* struct socket's id of the descriptor, 0 unknown */
+	__u64 stream;	  /* user space only: of HTTP/2, its number */
 	struct endpoints ends;
 	__u8 tail[EXCHANGE_TAIL_CAP];
 	__u8 comm[EXCHANGE_COMM_CAP];
-	__u8 req[EXCHANGE_REQ_CAP];
+	union {
+		__u8 req[EXCHANGE_REQ_CAP];
+		struct exchange_flow flow[2]; /* of a connection with EXCHANGE_FRAMES */
+	};
 	__u8 resp[EXCHANGE_RESP_CAP];
 };
 
@@ -165,6 +191,23 @@ struct exchange_slot {
 #define EVENT_EXIT 2u /* a process with exchanges is going away */
 #define EVENT_EXEC 3u /* ... or becomes another program: its TLS objects are gone */
 
+#define EVENT_FRAMES 4u /* a call moved bytes of a connection that speaks HTTP/2 */
+
+/* What such a call moved. Behind it come the first EXCHANGE_FIXED bytes of the
+ * connection's record as it was before the call, and then told_len bytes: all that the
+ * call moved, except what lies in DATA frames beyond FRAME_DATA_TOLD. Calls that moved
+ * nothing else, and ended no frame, are not told. */
+struct event_frames {
+	__u32 kind;
+	__u32 direction; /* FLOW_* */
+	__u64 time;	 /* return of the call; Go's Write is told when it is entered */
+	__u64 entered;	 /* 0 not seen */
+	__u64 at;	 /* bytes of that direction before it */
+	__u64 n;	 /* bytes that it moved */
+	__u32 told_len;
+	__u32 tid;
+};
+
 struct event_process {
 	__u32 kind;
 	__u32 tgid;
@@ -182,12 +225,15 @@ struct event_process {
 #define COUNT_FD_MISMATCH 6u  /* two descriptors under one TLS object */
 #define COUNT_NOT_INSERTED 7u /* requests not followed: the record could not be created */
 #define COUNT_EXITS_LOST 9u   /* exits and execs that found no room there */
-#define COUNT_SENT_AGAIN 10u  /* packets that a TCP connection of this machine sent again */
+#define COUNT_OPAQUE 10u      /* HTTP/2 connections whose beginning was not seen */
+#define COUNT_SENT_AGAIN 11u  /* packets that a TCP connection of this machine sent again */
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");
 _Static_assert(sizeof(struct endpoints) == 40, "struct endpoints: padding");
 _Static_assert(sizeof(struct exchange) % 8 == 0, "struct exchange: padding");
+_Static_assert(sizeof(struct exchange_flow) == 48, "struct exchange_flow: padding");
 _Static_assert(sizeof(struct event_process) == 16, "struct event_process: padding");
+_Static_assert(sizeof(struct event_frames) == 48, "struct event_frames: padding");
 
 #endif

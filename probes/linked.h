@@ -13,11 +13,20 @@
 #define LINKED_RECEIVE 0x53330002
 #define LINKED_CLOSE 0x53330003
 #define LINKED_GATHER 0x53330004
+#define LINKED_FRAMES 0x53330005
+#define LINKED_FRAME 0x53330006
 
 /* Their names, in this order. */
 #define LINKED_NAMES                                                                               \
 	{                                                                                          \
-		"linked_send", "linked_receive", "linked_close", "linked_gather"                   \
+		"linked_send", "linked_receive", "linked_close", "linked_gather", "linked_frames", \
+			"linked_frame"                                                             \
 	}
+
+/* The address of such a function is a constant with its number below this; it is for the
+ * helper bpf_loop() of kernels from 5.17 on, which calls it again and again. On others
+ * the call is one to nothing. */
+#define LINKED_ADDRESS 0x43414c4cULL
+#define LINKED_REPEAT 181
 
 #endif

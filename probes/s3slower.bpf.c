@@ -38,6 +38,19 @@ int linked_gather(void *vector)
 	return 0;
 }
 
+int linked_frames(void *framed)
+{
+	take_frames(framed);
+	return 0;
+}
+
+int linked_frame(void *nothing)
+{
+	u32 zero = 0;
+	struct framebox *box = frameboxes.lookup(&zero);
+
+	return box ? gather_frame(box) : 1;
+}
 #endif
 #ifndef WITHOUT_PROGRAMS
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 24
-#define READY_MS 20000
-#define PLAY_MS 30000
+#define READY_MS 60000
+#define PLAY_MS 60000
 #define COLUMNS_MAX 64
 
 /* A child and the pipes to and from it. */

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "btf.h"
 #include "detach.h"
 #include "link.h"
 #include "site.h"
@@ -48,6 +49,8 @@ struct tracer {
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
+	int btf;		   /* or -errno */
+	bool repeats;		   /* bpf_loop() is there */
 	int exchanges, more, counts, tree, sockets, losses;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
@@ -105,9 +108,9 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 {
 	const struct program_kind *kind = kind_of(name);
 	int i = object_find_program(t->object, text_of(name, &site));
-	struct bpf_insn *code;
-	long n;
-	int fd;
+	struct btf_function functions[LINK_FUNCTIONS_MAX];
+	struct linked linked;
+	int fd, err;
 
 	if (i < 0)
 		return i;
@@ -120,14 +123,21 @@ static int program_fd(struct tracer *t, const char *name, uint64_t site)
 		return -EINVAL;
 	if (t->n_instances == INSTANCES_MAX)
 		return -E2BIG;
-	n = link_program(t->object, (size_t)i, t->map, site, &code);
-	if (n < 0)
-		return (int)n;
+	err = link_program(t->object, (size_t)i, t->map, site, t->repeats, &linked);
+	if (err)
+		return err;
 	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	if (kind->uprobe && t->multi)
 		opts.expected_attach_type = UPROBE_LINK;
-	fd = bpf_prog_load(kind->type, name, "GPL", code, (size_t)n, &opts);
-	free(code);
+	if (linked.addresses) {
+		btf_functions(&linked, functions);
+		opts.prog_btf_fd = (uint32_t)t->btf;
+		opts.func_info = functions;
+		opts.func_info_cnt = (uint32_t)linked.n_functions;
+		opts.func_info_rec_size = sizeof(functions[0]);
+	}
+	fd = bpf_prog_load(kind->type, name, "GPL", linked.code, linked.n, &opts);
+	free(linked.code);
 	if (fd >= 0)
 		t->instance[t->n_instances++] = (struct instance){i, site, fd};
 	return fd;
@@ -235,6 +245,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	t->object = o;
+	t->btf = -1;
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		t->map[i] = -1;
 	t->n_cpus = libbpf_num_possible_cpus();
@@ -257,6 +268,8 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->sockets = map_fd(t, "sockets");
 	t->losses = map_fd(t, "losses");
 	t->multi = have_multi();
+	t->btf = btf_load();
+	t->repeats = btf_repeats(t->btf);
 	for (uint32_t i = 0; i < o->n_programs; i++) {
 		const struct program_kind *kind = kind_of(o->program[i].name);
 
@@ -324,6 +337,8 @@ void tracer_free(struct tracer *t)
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		if (t->map[i] >= 0)
 			close(t->map[i]);
+	if (t->btf >= 0)
+		close(t->btf);
 	free(t);
 }
 

@@ -3,7 +3,7 @@ APIOBJ = $(patsubst %.c,$(B)/asan/%.o,$(PARSERS) tests/api/operations.c)
 
 $(B)/api/operations: $(APIOBJ)
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) -o $@ $(APIOBJ) $(LDFLAGS) -lyaml
+	$(CC) $(SANITIZE) -o $@ $(APIOBJ) $(LDFLAGS) -lyaml -lnghttp2
 
 api: $(B)/api/operations
 	$(PYTHON) tests/api/botocore_requests.py $(B)/api/operations

@@ -14,7 +14,7 @@ BUCKET = "demo"
 
 
 def main(endpoint):
-    s3 = boto3.client("s3", endpoint_url=endpoint, config=Config(read_timeout=10))
+    s3 = boto3.client("s3", endpoint_url=endpoint, config=Config(read_timeout=100))
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="hello.txt", Body=b"hello, world\n")
     s3.upload_fileobj(io.BytesIO(bytes(11 * MIB)), BUCKET, "backup.tar",

@@ -266,7 +266,7 @@ def a_descriptor_used_again():
                 expect(client.stdout.readline() == "open\n", "the client did not start")
                 with Tracer(["-p", client.pid]) as tracer:
                     go(client)
-                    expect(client.wait(30) == 0, "the client failed")
+                    expect(client.wait(100) == 0, "the client failed")
                     rows = tracer.stop()
             missing = {f"k{i}" for i in range(101)} - {row["key"] for row in rows}
             expect(not missing, f"{scheme} {when}: no rows for {missing}: {tracer.stderr}")
@@ -276,6 +276,7 @@ def a_descriptor_used_again():
 
 
 @test
+@harness.in_real_time
 def inherited_connections():
     """A child that goes on with its parent's connection."""
     code = r"""
@@ -296,7 +297,7 @@ else:
     s.detach()
     s = t
     get("dup")
-    __import__("time").sleep(0.3)
+    __import__("time").sleep(1)
 """
     port, bucket = two_servers("http")[0]
     path = harness.scratch() / "inherited.json"
@@ -305,7 +306,8 @@ else:
     rows = harness.json_rows(path.read_text())
     expect(status == 0, err)
     known = right_or_unknown(rows, [(port, bucket)], 3)
-    expect(known == 3, f"{[ends(r) for r in rows]}")
+    # those of the descriptor that is not the one it was opened as are looked up while it lives
+    harness.expect_in_time(known == 3, f"{[ends(r) for r in rows]}")
 
 
 # --- memory BIOs: the socket call is not inside --------------------------------
@@ -330,7 +332,7 @@ def node_to_two_servers():
     script.write_text(NODE)
     with Tracer(["--comm", "node", *buckets(targets)]) as tracer:
         done = subprocess.run(["node", script, harness.certificates().ca, *map(str, flat(targets))],
-                              env=harness.clean_env(), capture_output=True, text=True, timeout=60)
+                              env=harness.clean_env(), capture_output=True, text=True, timeout=200)
         expect(done.returncode == 0, done.stderr)
         rows = tracer.stop()
     right_or_unknown(rows, targets, 2 * 92)

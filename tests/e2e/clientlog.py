@@ -7,7 +7,8 @@ status                   HTTP status, null if no answer came
 size                     object bytes sent or received, null where none are
 request_size, response_size   body bytes on the wire, null where not known
 start_ns, end_ns         wall clock around the request: never shorter than it
-latency_min_ms, latency_max_ms   only where the client times the request itself (curl)
+latency_max_ms           the longest that the request can have taken, only where the client times it
+                         more closely than around everything (curl)
 request_id, error_code   as the client was told, null if it was not
 
 watch() hooks this into botocore: in boto3, and as a plug-in in the AWS CLI, whose
@@ -38,10 +39,9 @@ def read(path):
 
 def curl_clock(fact):
     """From curl's --write-out %{json}. curl takes no time at the moment that it begins to send: it
-    is after connecting, and before time_pretransfer, when the head has been sent."""
+    is after connecting."""
     connected = fact["time_appconnect"] or fact["time_connect"]
-    return {"latency_min_ms": 1000 * (fact["time_total"] - fact["time_pretransfer"]),
-            "latency_max_ms": 1000 * (fact["time_total"] - connected)}
+    return {"latency_max_ms": 1000 * (fact["time_total"] - connected)}
 
 
 _call = threading.local()  # a botocore call stays on one thread until its response is parsed

@@ -17,6 +17,7 @@ from s3server import S3Server
 HERE = harness.ROOT / "tests" / "e2e"
 KEPT = harness.ROOT / "build" / "e2e"  # each run's client log and trace, for correlate.py
 N = 23
+TRACED_S = 400  # a workload takes a minute at most, unless the machine is busy
 VIA = {"https": "openssl", "http": "http"}
 OBJECTS = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload",
            "GetObject", "HeadObject", "CopyObject", "DeleteObject", "DeleteObjects")
@@ -124,7 +125,7 @@ def operations(client, scheme):
     before = len(server().access_log())
     argv = command(client, log, "--endpoint", server().url(scheme), "--bucket", name,
                    "--iterations", N)
-    rows = traced([], argv, trace, 280)
+    rows = traced([], argv, trace, TRACED_S)
     check_rows(rows, via=VIA[scheme], state="complete")
     done = judge(name, log, rows)
 
@@ -144,7 +145,7 @@ def operations(client, scheme):
 for _client in CLIENTS:
     for _scheme in VIA:
         test(functools.partial(operations, _client, _scheme),
-             name="clients.%s_%s" % (_client, _scheme), timeout=300)
+             name="clients.%s_%s" % (_client, _scheme), timeout=900)
 
 
 # --- virtual-hosted style ------------------------------------------------
@@ -158,7 +159,7 @@ def curl_virtual_hosted():
     argv = command("curl", log, "--endpoint", server().url("https", "s3.localhost"), "--bucket",
                    name, "--iterations", 3, "--style", "virtual",
                    "--address", "127.0.0.1:%d" % port)
-    rows = traced(["--endpoint", "s3.localhost:%d" % port], argv, trace, 60)
+    rows = traced(["--endpoint", "s3.localhost:%d" % port], argv, trace, TRACED_S)
     judge(name, log, check_rows(rows, via="openssl"))
     expect({row["endpoint"] for row in rows} == {"s3.localhost:%d" % port},
            "endpoint is %s" % {row["endpoint"] for row in rows})
@@ -176,7 +177,7 @@ def boto3_virtual_hosted_in_a_mount_namespace():
         log.unlink(missing_ok=True)
         argv = command("boto3", log, "--endpoint", server().url(scheme, "s3.localhost"),
                        "--bucket", name, "--iterations", 3, "--style", "virtual", prefix=inside)
-        rows = traced(["--endpoint", "*.s3.localhost"], argv, trace, 60)
+        rows = traced(["--endpoint", "*.s3.localhost"], argv, trace, TRACED_S)
         judge("%s %s" % (name, scheme), log, check_rows(rows, via=VIA[scheme]))
 
 
@@ -199,7 +200,7 @@ def servers_make_no_rows():
     with harness.Tracer([]) as tracer:
         client = subprocess.Popen(command("boto3", log, "--endpoint", server().url("https"),
                                           "--bucket", name, "--iterations", 3))
-        expect(client.wait(60) == 0, "the client's exit status is %s" % client.returncode)
+        expect(client.wait(200) == 0, "the client's exit status is %s" % client.returncode)
         n = len(clientlog.read(log))
         tracer.wait(n, where=lambda row: row["pid"] == client.pid)
         rows = tracer.stop()
@@ -226,12 +227,12 @@ def chosen_by_name_and_by_pid():
     new_bucket(name)
     argv = command("curl", log, "--endpoint", server().url("http"), "--bucket", name,
                    "--iterations", 1)
-    for options in (["--comm", "curl"], ["-p", "curl"]):
+    for options in (["--bucket", name, "--comm", "curl"], ["--bucket", name, "-p", "curl"]):
         log.unlink(missing_ok=True)
         with harness.Tracer(options) as tracer:
             subprocess.run(command("boto3", "/dev/null", "--endpoint", server().url("http"),
-                                   "--bucket", name, "--iterations", 1), check=True, timeout=60)
-            subprocess.run(argv, check=True, timeout=60)
+                                   "--bucket", name, "--iterations", 1), check=True, timeout=200)
+            subprocess.run(argv, check=True, timeout=200)
             tracer.wait(len(clientlog.read(log)))
             rows = tracer.stop()
         judge("%s %s" % (name, " ".join(options)), log, rows)
@@ -249,7 +250,7 @@ def presigned_and_unsigned():
     new_bucket(name)
     rows = traced(["--endpoint", "localhost:%d" % server().https_port],
                   command("presigned", log, "--endpoint", server().url("https"),
-                          "--bucket", name, "--iterations", N), trace, 60)
+                          "--bucket", name, "--iterations", N), trace, TRACED_S)
     judge(name, log, check_rows(rows, via="openssl"))
     secrets = (log.parent / "presigned.secrets").read_text().split()
     expect(len(secrets) >= 2 * N, "only %d signatures were made" % len(secrets))
@@ -269,7 +270,7 @@ def not_s3():
             others.served.clear()
             rows = traced(options, command("bystanders", log, "--http", others.url("http"),
                                            "--https", others.url("https"), "--iterations", N,
-                                           AWS_EC2_METADATA_DISABLED="false"), trace, 60)
+                                           AWS_EC2_METADATA_DISABLED="false"), trace, TRACED_S)
             expect(len(others.served) >= 6 * N, "only %d requests were made" % len(others.served))
             return rows
 
@@ -305,7 +306,7 @@ def example():
                         start_ns=start, end_ns=start + 60 * MS, request_size=sent,
                         response_size=got, request_id="id%d" % i if i % 2 else None))
         if operation == "PutObject":  # as timed by curl
-            log[-1].update(latency_min_ms=49.8, latency_max_ms=50.2)
+            log[-1].update(latency_max_ms=50.2)
         at = start + 5 * MS
         rows.append(dict(timestamp="2023-11-14T22:13:%09.6fZ" % (20 + (at - START_NS) / 1e9),
                          pid=1, comm="x", via="http", method="M", path="/", is_s3=True,
@@ -336,11 +337,9 @@ SPOILED = {
     "request id": (change(request_id="other"), "wrong"),
     "state": (change(state="partial"), "wrong"),
     "too long": (change(latency_ms=62.0), "wrong"),
+    "too long for curl": (lambda log, rows: rows[6].update(latency_ms=50.4), "wrong"),
     "too early": (change(timestamp="2023-11-14T22:13:20.340000Z"), "wrong"),
     "another time": (change(timestamp="2023-11-14T22:14:20.000000Z"), "missing"),
-    "all too short": (lambda log, rows: [row.update(latency_ms=1.0) for row in rows], "wrong"),
-    "one operation a little too short": (lambda log, rows: [
-        row.update(latency_ms=48.0) for row in rows if row["operation"] == "PutObject"], "wrong"),
     "empty trace": (lambda log, rows: rows.clear(), "missing"),
     "empty log": (lambda log, rows: log.clear(), "extra"),
     "nothing at all": (lambda log, rows: (log.clear(), rows.clear()), "wrong"),

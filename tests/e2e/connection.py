@@ -16,6 +16,7 @@ import harness
 import libraries
 import program
 from addresses import EARLY, go, python
+from cases import between
 from harness import Tracer, expect, run_tracer, test
 
 UNSIGNED = ("-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD")
@@ -55,8 +56,25 @@ def requests_are_numbered():
                ids[0] != ids[3], f"{scheme}: {ids}")
         idle = [r["idle_ms"] for r in rows]
         expect(idle[0] is None and idle[3] is None, f"{scheme}: idle before the first: {idle}")
-        expect(all(0 <= ms < 300 for ms in idle[1:3]), f"{scheme}: idle {idle}")
-        expect(all(300 < ms < 700 for ms in idle[4:]), f"{scheme}: idle {idle} of 500")
+        stamps = one.order({"stamps": bucket})["stamps"][-6:]
+        for i in (1, 2, 4, 5):
+            most = (stamps[i]["read"] - stamps[i - 1]["last"]) / 1e6
+            expect(0 <= idle[i] <= most, f"{scheme}: idle {idle}, by the server's clock {most}")
+
+
+@test
+def idle_time():
+    """The client's own clock around 300 ms between two requests."""
+    bucket = program.bucket_for(name="idle")
+    for scheme in ("https", "http"):
+        with Tracer(["--bucket", bucket]) as tracer:
+            said = program.client(
+                ["open 0", "repeat 5", f"head 0 GET /{bucket}/{scheme}{{i}}", "send 0", "recv 0 rest",
+                 "sleep 300", "again", "close 0"], scheme)
+            rows = harness.check_rows(tracer.wait(5))
+        for row, before, after in zip(rows[1:], said, said[1:]):
+            low, high = between(before["last"], after["start"])
+            expect(300 <= low <= row["idle_ms"] <= high, f"idle_ms {row['idle_ms']}, {low} to {high}")
 
 
 @test
@@ -99,6 +117,7 @@ def opened_before_the_tracer():
 # --- setting it up -----------------------------------------------------------
 
 DELAY_MS = 400
+ROUNDING_MS = 0.01  # curl tells us
 
 
 class Relay:
@@ -119,6 +138,7 @@ class Relay:
             threading.Thread(target=self.relay, args=(near,), daemon=True).start()
 
     def relay(self, near):
+        select.select([near], [], [])
         time.sleep(DELAY_MS / 1000)
         with near, socket.create_connection(self.to) as far:
             other = {near: far, far: near}
@@ -140,12 +160,12 @@ class Relay:
         self.listener.close()
 
 
-def agrees(ms, said, what):
-    expect(ms is not None and abs(ms - said) <= max(20, said / 10),
-           f"{what}: {ms} ms, the client says {said} ms")
+def within(what, ms, low, high):
+    expect(ms is not None and low <= ms <= high + ROUNDING_MS,
+           f"{what}: {ms} ms, the clocks allow {low} to {high}")
 
 
-TIMES = ("-w", "%{time_connect} %{time_appconnect}\n")
+TIMES = ("-w", "%{time_connect} %{time_appconnect} %{time_total}\n")
 
 
 @test
@@ -155,20 +175,21 @@ def handshakes_take_their_time():
     with Relay(one.ports["https"]) as relay:
         base = f"https://127.0.0.1:{relay.port}/{bucket}"
         rows, out = traced(curl(*TIMES, f"{base}/a", f"{base}/b"), 2)
-        connect, tls = (float(x) * 1000 for x in out.split("\n")[0].split())
-        expect(tls - connect >= DELAY_MS, f"curl did not wait: {out}")
-        agrees(rows[0]["connect_ms"], connect, "connect")
-        agrees(rows[0]["tls_ms"], tls - connect, "TLS")
-        expect(rows[0]["latency_ms"] < DELAY_MS, "the handshake is no part of the latency")
+        connect, tls, total = (float(x) * 1000 for x in out.split("\n")[0].split())
+        within("connect", rows[0]["connect_ms"], 0, connect)
+        within("TLS", rows[0]["tls_ms"], DELAY_MS, tls)
+        within("together", rows[0]["connect_ms"] + rows[0]["tls_ms"], DELAY_MS, tls)
+        within("the latency without the handshake", rows[0]["latency_ms"], 0, total - tls)
         expect(rows[1]["connect_ms"] is None and rows[1]["tls_ms"] is None, "paid once")
     base = f"http://127.0.0.1:{one.ports['http']}/{bucket}"
     rows, out = traced(curl(*TIMES, f"{base}/a", f"{base}/b"), 2)
-    agrees(rows[0]["connect_ms"], float(out.split()[0]) * 1000, "connect")
+    within("connect", rows[0]["connect_ms"], 0, float(out.split()[0]) * 1000)
     expect([r["tls_ms"] for r in rows] == [None] * 2, "there is no TLS")
     expect(rows[1]["connect_ms"] is None, "connected once")
 
 
 @test
+@harness.in_real_time
 def gnutls_too():
     """wget sends one request and then keeps the connection."""
     one, bucket = a_bucket()
@@ -180,8 +201,11 @@ def gnutls_too():
     harness.check_rows(rows, via="gnutls")
     expect([r["request_number"] for r in rows] == [1, 2], f"{rows}")
     expect(rows[0]["connection_id"] == rows[1]["connection_id"], f"{rows}")
-    expect(DELAY_MS <= rows[0]["tls_ms"] < DELAY_MS + 200, f"TLS: {rows[0]['tls_ms']}")
-    expect(rows[0]["connect_ms"] < DELAY_MS and rows[1]["tls_ms"] is None, f"{rows}")
+    expect(DELAY_MS <= rows[0]["tls_ms"] and rows[1]["tls_ms"] is None, f"{rows}")
+    expect(rows[0]["connect_ms"] >= 0, f"connect: {rows[0]['connect_ms']}")
+    # wget tells no times
+    harness.expect_in_time(rows[0]["tls_ms"] < DELAY_MS + 200, f"TLS: {rows[0]['tls_ms']}")
+    harness.expect_in_time(rows[0]["connect_ms"] < DELAY_MS, f"connect: {rows[0]['connect_ms']}")
 
 
 @test
@@ -224,12 +248,21 @@ print((t1 - t0) * 1000, (t2 - t1) * 1000)
 """
 
 
+SYN_SENT = "02"
+
+
+def syn_sent(port):
+    """Whether somebody's first packet to that port is unanswered."""
+    with open("/proc/net/tcp") as file:
+        return any(line.split()[2:4] == [f"0100007F:{port:04X}", SYN_SENT] for line in file)
+
+
 @test
 def connecting_takes_its_time():
     """A listener that is full: the first SYN is dropped, the next one comes a second later.
     Blocking calls, and a descriptor that does not block."""
     one, bucket = a_bucket()
-    for timeout in (0, 30):
+    for timeout in (0, 100):
         full = socket.socket()
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -237,7 +270,8 @@ def connecting_takes_its_time():
         first = socket.create_connection(("127.0.0.1", port))
 
         def room():
-            time.sleep(1.5)  # the tracer starts meanwhile, and the first SYN is gone
+            while not syn_sent(port):  # the tracer starts meanwhile
+                time.sleep(0.01)
             while True:
                 try:
                     near, _ = full.accept()
@@ -252,9 +286,8 @@ def connecting_takes_its_time():
         full.close()
         first.close()
         connect, tls = map(float, out.split())
-        expect(connect > 500, f"the client did not wait: {connect}")
-        agrees(rows[0]["connect_ms"], connect, f"connect, timeout {timeout}")
-        agrees(rows[0]["tls_ms"], tls, f"TLS, timeout {timeout}")
+        within(f"connect, timeout {timeout}", rows[0]["connect_ms"], 500, connect)
+        within(f"TLS, timeout {timeout}", rows[0]["tls_ms"], DELAY_MS, tls)
 
 
 @test
@@ -268,7 +301,7 @@ def set_up_before_the_tracer():
             expect(client.stdout.readline() == "open\n", "the client did not start")
             with Tracer(["-p", client.pid]) as tracer:
                 go(client)
-                expect(client.wait(30) == 0, "the client failed")
+                expect(client.wait(100) == 0, "the client failed")
                 rows = harness.check_rows(tracer.stop(), n=2)
         old, new = rows
         for key in ("request_number", "reused", "idle_ms", "connect_ms", "tls_ms"):

@@ -76,8 +76,8 @@ def running(argv):
         process.wait()
 
 
-def diagnosis(*args, status=0, prefix=()):
-    got, out, err = run_tracer(["doctor", "--json", *args], prefix=prefix)
+def diagnosis(*args, status=0, prefix=(), timeout=100):
+    got, out, err = run_tracer(["doctor", "--json", *args], prefix=prefix, timeout=timeout)
     expect(got == status, f"doctor: exit status {got}, not {status}: {err}")
     expect(err == "", f"stderr: {err!r}")
     expect(out.count("\n") == 1, f"not one line: {out!r}")
@@ -94,6 +94,7 @@ def readable_by_all():
 
 
 @test
+@harness.in_real_time
 def this_machine():
     said = diagnosis()
     expect(said["works"] is True, said["verdict"])
@@ -104,8 +105,9 @@ def this_machine():
         expect(not finding["needed"] or finding["available"], f"{name}: {finding}")
     expect(machine["BTF"]["available"] == os.access("/sys/kernel/btf/vmlinux", os.R_OK), "BTF")
     expect("libbcc.so" in machine["libbcc"]["detail"], machine["libbcc"])
-    expect(0 < said["probe_us_emulated"] < 100, said["probe_us_emulated"])
-    expect(0 < said["probe_us_stepped"] < 1000, said["probe_us_stepped"])
+    for name, most in (("probe_us_emulated", 100), ("probe_us_stepped", 1000)):
+        expect(0 < said[name], f"{name}: {said[name]}")
+        harness.expect_in_time(said[name] < most, f"{name}: {said[name]}")
 
 
 @test
@@ -156,23 +158,25 @@ def who_cannot_be_seen():
             expect(got.get(pid) == what, f"{what}: {said['unseen']}")
         expect(all(len(u["reason"]) > 20 for u in said["unseen"]), said["unseen"])
         with Tracer(["-d", "0.3"]) as tracer:
-            tracer.process.wait(20)
+            tracer.process.wait(100)
         line = [x for x in tracer.stderr.splitlines() if x.startswith("probing ")]
         expect(len(line) == 1, f"not one line of coverage: {tracer.stderr!r}")
         for pid, (comm, kind) in want.items():
             expect(f"{comm} {pid} ({kind})" in line[0], line[0])
 
 
-@test(timeout=240)
+@test(timeout=900)
+@harness.in_real_time
 def self_test():
     """Every library that is here: 23 of 23, and the two clocks agree."""
-    said = diagnosis("--self-test")
+    said = diagnosis("--self-test", timeout=300)
     expect(said["works"], f"{said['verdict']}: {said['self_test']}")
     tests = {t["file"]: t for t in said["self_test"]}
     for file in ("sockets", "libssl.so.3", "libgnutls.so.30"):
         t = tests[file]
         expect(t["tried"] and (t["sent"], t["seen"], t["problem"]) == (N, N, ""), f"{t}")
-        expect(0 <= t["clock_error_us"] <= 1000, f"{t}")
+        expect(0 <= t["clock_error_us"], f"{t}")
+        harness.expect_in_time(t["clock_error_us"] <= 1000, f"{t}")
         expect(t["us_per_request"] > 0 and t["us_per_request_probed"] > 0, f"{t}")
     absent = tests["libssl.so.1.1"]
     expect(absent["tried"] or "cannot be loaded" in absent["problem"], f"{absent}")
@@ -182,7 +186,7 @@ def self_test():
 def without_rights():
     """Exit status 1, one sentence last, and nothing that looks like a fault of ours."""
     argv = [*NOBODY, readable_by_all(), "doctor"]
-    done = subprocess.run(argv, capture_output=True, text=True, env=harness.clean_env(), timeout=60)
+    done = subprocess.run(argv, capture_output=True, text=True, env=harness.clean_env(), timeout=200)
     expect(done.returncode == 1, f"exit status {done.returncode}: {done.stderr}")
     expect(done.stderr == "", f"stderr: {done.stderr!r}")
     last = done.stdout.splitlines()[-1]

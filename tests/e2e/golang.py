@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+import discovery
 import harness
 import program
 import s3server
@@ -21,8 +22,9 @@ CACHE = harness.ROOT / "build" / "gocache"
 SCRIPT = {"*.0": [{"read": "body"}, {"answer": 200, "body": ""}],
           "*.404": [{"read": "body"}, {"answer": 404, "body": "n" * 404}],
           "*.204": [{"read": "body"}, {"answer": 204}],
-          **{f"*.{n}": [{"read": "body"}, {"answer": 200, "body": n}] for n in (1, 777, 20000,
-                                                                               300000)}}
+          "*.777": [{"read": "body"}, {"sleep_ms": 20}, {"answer": 200, "body": 777}],
+          **{f"*.{n}": [{"read": "body"}, {"answer": 200, "body": n}] for n in (1, 20000, 300000)}}
+WAIT_MS = {"777": 20}
 BUILDS = {"plain": [], "stripped": ["-ldflags=-s -w"], "pie": ["-buildmode=pie"],
           "stripped_pie": ["-buildmode=pie", "-ldflags=-s -w"],
           "external_pie": ["-buildmode=pie", "-ldflags=-s -w -linkmode=external"],
@@ -84,6 +86,8 @@ def check_pair(row, report):
     expect(sizes == want, f"{name}: status and sizes are {sizes}, not {want}")
     took = (report["end"] - report["start"]) / 1e6
     expect(row["latency_ms"] <= took + 1, f"{name}: {row['latency_ms']} ms of {took}")
+    expect(row["latency_ms"] >= WAIT_MS.get(row["key"].rsplit(".", 1)[-1], 0),
+           f"{name}: {row['latency_ms']} ms, the server waited longer")
 
 
 def check_all(rows, told):
@@ -130,8 +134,8 @@ def a_program_started_later():
         client = subprocess.Popen(argv(build("stripped_pie"), bucket, "-wait"), text=True,
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   env=harness.clean_env())
-        time.sleep(0.5)
-        told, _ = client.communicate("\n", timeout=60)
+        discovery.await_attached(tracer, build("stripped_pie"))
+        told, _ = client.communicate("\n", timeout=200)
         told = reports(told)
         tracer.wait(len(told))
         check_all(tracer.stop(), told)
@@ -237,14 +241,15 @@ class Load:
     """The client under way; started before the tracer, so that its goroutines wait in Read
     when probes are planted."""
 
-    def __init__(self, path, seconds, workers=8):
+    def __init__(self, path, workers=8):
+        self.until = harness.scratch() / "load-until"
+        self.until.unlink(missing_ok=True)
         self.bucket = program.bucket_for(SCRIPT, "golang")
         self.out = open(harness.scratch() / "load", "w+")
         self.process = subprocess.Popen(
-            argv(path, self.bucket, "-seconds", seconds, "-workers", workers, "-stress",
+            argv(path, self.bucket, "-until", self.until, "-workers", workers, "-stress",
                  "-pause", "1ms"),
             stdout=self.out, stderr=subprocess.PIPE, text=True, env=harness.clean_env())
-        self.seconds = seconds
 
     def __enter__(self):
         return self
@@ -261,7 +266,8 @@ class Load:
 
     def end(self):
         """What it says of all its requests."""
-        _, err = self.process.communicate(timeout=self.seconds + 60)
+        self.until.touch()
+        _, err = self.process.communicate(timeout=200)
         expect(self.process.returncode == 0,
                f"the program under load: exit status {self.process.returncode}: {err[-2000:]}")
         self.out.seek(0)
@@ -307,7 +313,7 @@ def check_visit(number, rows, told, began, ended):
 def visits(path, times, each_s, apart_s):
     """So many tracers, one after the other, on a program under load."""
     logs = []
-    with Load(path, seconds=times * (each_s + apart_s + 2.5)) as load:
+    with Load(path) as load:
         time.sleep(0.5)
         for i in range(times):
             expect(load.alive, f"the program ended during visit {i}")
@@ -324,15 +330,17 @@ def visits(path, times, each_s, apart_s):
             time.sleep(apart_s)
         told = load.end()
     seen = [check_visit(i, rows, told, began, ended) for i, rows, began, ended in logs]
-    expect(min(seen) > 5, f"rows of whole requests, by visit: {seen}")
+    harness.expect_in_time(min(seen) > 5, f"rows of whole requests, by visit: {seen}")
     print(f"# {len(told)} requests of the program, {times} visits, {sum(seen)} whole in them")
 
 
 @test(timeout=600)
+@harness.in_real_time
 def tracers_come_and_go_under_load():
     visits(build("stripped"), 6, 1.0, 0.1)
 
 
 @test(timeout=600)
+@harness.in_real_time
 def tracers_come_and_go_for_a_minute():
     visits(build("stripped"), 20, 2.2, 0.3)

@@ -13,6 +13,8 @@ from harness import Tracer, brief, expect, fail, json_rows, run_tracer, test
 
 N = 23
 PUT = 100_000
+WAIT_MS = 50
+SLOW = [{"read": "body"}, {"sleep_ms": WAIT_MS}, {"answer": 200}]
 EXTENSION = "/usr/lib/python3/dist-packages/_awscrt*.so"  # carries s2n
 
 
@@ -92,10 +94,10 @@ def with_tracer(args, command, n, env=None, where=None):
     """Runs a command while a tracer of these arguments does: its output, and n rows."""
     with Tracer(args) as tracer:
         done = subprocess.run(command, env=harness.clean_env(**(env or {})), capture_output=True,
-                              text=True, timeout=60)
+                              text=True, timeout=200)
         expect(done.returncode == 0, f"{command[0]}: {done.returncode}: {done.stderr}")
         try:
-            tracer.wait(n, 10, where)
+            tracer.wait(n, where=where)
         except harness.Failure as failure:
             tracer.stop()
             fail(f"{failure}: {brief(tracer.matching(where))}; {tracer.stderr}")
@@ -104,11 +106,17 @@ def with_tracer(args, command, n, env=None, where=None):
     return done.stdout, tracer.matching(where)
 
 
+def waited(row):
+    """The server lets a client wait that has sent all of the PUT's body."""
+    if row["key"] == "up":
+        expect(row["ttfb_ms"] >= WAIT_MS, f"the client waited longer: {row}")
+
+
 def every_request(library, way, env=None, put="PUT"):
     """23 GETs, a PUT of 100 KB and a 404 over one connection, called in this way."""
     get = [{"answer": 200, "body": "x" * 4096}]
     bucket = program.bucket_for({"k*": get, "none": [{"answer": 404, "body": "n" * 77}],
-                                 "up": [{"read": "body"}, {"answer": 200}]})
+                                 "up": SLOW})
     words = []
     for i in range(N):
         words += [way, "GET", f"/{bucket}/k{i}", "0"]
@@ -120,6 +128,7 @@ def every_request(library, way, env=None, put="PUT"):
     for row in rows:
         name = row["key"]
         size = {"up": (PUT, 0), "none": (0, 77)}.get(name, (0, 4096))
+        waited(row)
         expect((row["request_size"], row["response_size"]) == size,
                f"{name}: sizes {row['request_size']}, {row['response_size']}")
         expect(row["status_code"] == (404 if name == "none" else 200), brief([row]))
@@ -278,7 +287,7 @@ context = io.TlsContextOptions()
 context.override_default_trust_store_from_path(None, ca)
 tls = io.ClientTlsContext(context).new_connection_options()
 tls.set_server_name("localhost")
-connection = http.HttpClientConnection.new("127.0.0.1", port, boot, None, tls).result(20)
+connection = http.HttpClientConnection.new("127.0.0.1", port, boot, None, tls).result(100)
 
 def request(method, key, body=None):
     headers = [("Host", "127.0.0.1"), ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
@@ -289,13 +298,13 @@ def request(method, key, body=None):
                          memory.BytesIO(body) if body else None),
         lambda **answer: print(answer["status_code"], flush=True), lambda **chunk: None)
     stream.activate()
-    stream.completion_future.result(20)
+    stream.completion_future.result(100)
 
 for i in range(n):
     request("GET", f"k{i}")
 request("PUT", "up", b"GET /like-a-request HTTP/1.1\\r\\n\\r\\n" + b"y" * 99968)
 request("GET", "none")
-connection.close().result(20)
+connection.close().result(100)
 """
 
 
@@ -303,7 +312,7 @@ def real_client(via, command, env=None):
     """The same requests by a real client: 23 GETs, a PUT of 100 KB and a 404."""
     bucket = program.bucket_for({"k*": [{"answer": 200, "body": "x" * 4096}],
                                  "none": [{"answer": 404, "body": "n" * 77}],
-                                 "up": [{"read": "body"}, {"answer": 200}]})
+                                 "up": SLOW})
     port, ca = str(program.server().ports["https"]), harness.certificates().ca
     out, rows = with_tracer(["--bucket", bucket], command + [port, ca, bucket, str(N)], N + 2, env,
                             program.of(bucket))
@@ -311,6 +320,7 @@ def real_client(via, command, env=None):
     harness.check_rows(rows, n=N + 2, via=via, state="complete")
     put = [r for r in rows if r["key"] == "up"]
     expect(len(put) == 1 and put[0]["operation"] == "PutObject", brief(put))
+    waited(put[0])
     expect(put[0]["request_size"] == PUT, f"request_size {put[0]['request_size']}")
     for row in rows:
         if row["key"] != "up":
@@ -347,18 +357,18 @@ def a_sandboxed_client_survives():
     bucket = program.bucket_for({"s*": [{"answer": 200}]})
     client = subprocess.Popen(
         [str(harness.LAB_BIN / "sandboxed"), str(program.server().ports["https"]),
-         harness.certificates().ca, "12", f"/{bucket}/s"],
-        stdout=subprocess.PIPE, text=True, env=harness.clean_env())
+         harness.certificates().ca, f"/{bucket}/s"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=harness.clean_env())
     try:
         expect(client.stdout.readline() == "locked in\n", "it does not begin")
         seen = []
         for _ in range(5):
             with Tracer(["--bucket", bucket]) as tracer:
-                tracer.wait(N, 10)
+                tracer.wait(N)
                 tracer.stop()
             expect(client.poll() is None, f"it is dead: {client.returncode}")
             seen += tracer.rows
-        out = client.communicate(timeout=60)[0]
+        out = client.communicate(timeout=200)[0]
     finally:
         client.kill()
         client.wait()

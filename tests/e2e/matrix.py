@@ -12,12 +12,10 @@ import collections
 import functools
 
 import clients
-import harness
 import witness
 from harness import PYTHON, ROOT, check_rows, expect, fail, test
 
 HERE = ROOT / "tests" / "e2e"
-TIMEOUT_S = 60
 SHOWN = 12  # of the requests that are wrong
 
 # What every client does at least.
@@ -99,7 +97,7 @@ def cell(client, scheme, name):
     log, trace = clients.kept(name)
     clients.new_bucket(name)
     before = len(clients.server().access_log())
-    rows = clients.traced([], command(client, scheme, name, log), trace, TIMEOUT_S)
+    rows = clients.traced([], command(client, scheme, name, log), trace, clients.TRACED_S)
 
     lines = witness.served(clients.server(), before)
     done = collections.Counter(witness.meaning(line)[0] for line in lines)
@@ -112,6 +110,8 @@ def cell(client, scheme, name):
         fail("%d of %d requests are wrong, missing or extra (of %d rows): %s"
              % (len(found), len(lines), len(rows), "; ".join(found[:3])))
 
+    short = witness.too_short(lines, rows)
+    expect(not short, "in the median the rows are %.3f ms shorter than the server's own wait" % short)
     check_rows(rows, via="http" if scheme == "http" else client.via, state="complete")
     types = {row["client_type"] for row in rows}
     expect(types == {client.type}, "client_type is %s, not %s" % (types, client.type))
@@ -139,6 +139,7 @@ def example():
     lines, rows = [], []
     for n, (operation, method, uri, key, status, sent, got) in enumerate(steps):
         lines.append(dict(method=method, uri=uri, host="h:1", status=status, request_id="id%d" % n,
+                          header_time="0.010" if n else "-",
                           content_length=str(sent or ""), response_length=str(got), copy_source="",
                           server_address="127.0.0.1", server_port=1, client_address="127.0.0.1",
                           client_port=1000 + n))
@@ -146,7 +147,7 @@ def example():
                          endpoint="h:1", status_code=status, host_id="host-id%d" % n, via="http",
                          request_id="id%d" % n, request_size=sent, response_size=got,
                          peer_address="127.0.0.1", peer_port=1, local_address=None,
-                         local_port=1000 + n))
+                         local_port=1000 + n, latency_ms=12.0))
     return lines, rows
 
 
@@ -169,6 +170,10 @@ def witness_complains():
     lines, rows = example()
     found = witness.problems(lines, rows)
     expect(not found, "a faultless trace is refused: %s" % found)
+    expect(not witness.too_short(lines, rows), "a faultless trace is too short")
+    for row in rows:
+        row["latency_ms"] = 8.0
+    expect(witness.too_short(lines, rows) == 1, "rows that are too short were not noticed")
     for what, (spoil, word) in SPOILED.items():
         lines, rows = example()
         spoil(lines, rows)

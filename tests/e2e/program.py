@@ -56,7 +56,7 @@ def client_argv(scheme):
 
 def client(lines, scheme="http"):
     """Runs a client script; its reports."""
-    done = subprocess.run(client_argv(scheme), input="\n".join(lines), text=True, timeout=60,
+    done = subprocess.run(client_argv(scheme), input="\n".join(lines), text=True, timeout=200,
                           capture_output=True, env=harness.clean_env())
     expect(done.returncode == 0, f"client: exit status {done.returncode}: {done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -125,7 +125,7 @@ def wrong_options_are_one_sentence():
                  ["--output", "xml"], ["--mode", "quic"], ["--perf-pages", "3"],
                  ["--op", "PutObjet"], ["--status", "9xx"], ["--bucket"], ["--count", "many"],
                  ["1", "2"], ["--uid", "root"], ["--"]):
-        status, out, err = run_tracer(args, timeout=20)
+        status, out, err = run_tracer(args, timeout=100)
         expect(status == 2, f"{args}: exit status {status}, not 2; {err.strip()}")
         expect(out == "", f"{args}: stdout has {out!r}")
         one_sentence(err, args)
@@ -159,20 +159,23 @@ def count_ends_it():
     bucket = bucket_for()
     with Tracer(["--bucket", bucket, "-n", 3]) as tracer:
         client(gets(bucket))
-        tracer.process.wait(20)
+        tracer.process.wait(100)
     expect(len(tracer.rows) == 3, f"{len(tracer.rows)} rows after -n 3")
 
 
 @test
+@harness.in_real_time
 def duration_ends_it():
-    bucket = bucket_for()
-    with Tracer(["--bucket", bucket, "-d", 1.5]) as tracer:
-        start = time.monotonic()
-        client(gets(bucket))
-        tracer.process.wait(20)
+    bucket, seconds = bucket_for(), 3
+    start = time.monotonic()
+    with Tracer(["--bucket", bucket, "-d", seconds]) as tracer:
+        said = client(gets(bucket))
+        tracer.process.wait(100)
         took = time.monotonic() - start
-    expect(took >= 1, f"-d 1.5 ended after {took:.1f} s")
-    expect(len(tracer.rows) == N, f"{len(tracer.rows)} rows of {N}")
+    expect(took >= seconds, f"-d {seconds} ended after {took:.1f} s")
+    before = [r for r in said if r["end"] / 1e9 < start + seconds]
+    expect(len(before) <= len(tracer.rows) <= N, f"{len(tracer.rows)} rows of {len(before)}")
+    harness.expect_in_time(len(before) == N, f"{len(before)} of {N} requests in {seconds} s")
 
 
 @test
@@ -192,7 +195,7 @@ def interrupt_flushes_what_was_seen():
 def interrupt_in_a_burst():
     bucket = bucket_for()
     with Tracer() as tracer, flood("burst", bucket, 5000000) as burst:
-        tracer.wait(50, 20, of(bucket))
+        tracer.wait(50, where=of(bucket))
         tracer.stop()
         still = burst.poll() is None
         rows = tracer.matching(of(bucket))
@@ -219,11 +222,12 @@ def closed_pipe_ends_quietly():
             client(gets(bucket, 3))
             if tracer.poll() is not None:
                 break
-        out, err = tracer.communicate(timeout=20)
+        out, err = tracer.communicate(timeout=100)
     finally:
         if tracer.poll() is None:
             tracer.kill()
             tracer.wait()
+    harness.keep_text("pipe", out + err)
     lines = out.splitlines()
     expect(sorted(len(line) < 4 for line in lines) == [False, True], f"stdout: {out!r}")
     expect("0" in lines, f"the tracer's exit status is not 0: {out[-20:]!r}")
@@ -274,7 +278,7 @@ def killed_leaves_nothing_attached():
             ids.update(re.findall(r"^prog_id:\s*(\d+)", info.read_text(), re.M))
     tracer.kill()
     expect(ids, "no BPF program was found in the tracer's descriptors: nothing proven")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and any(program_exists(int(i)) for i in ids):
         time.sleep(0.2)
     left = [i for i in ids if program_exists(int(i))]
@@ -352,7 +356,7 @@ def command_that_is_not_there():
 
 # --- filters -------------------------------------------------------------
 
-@test(timeout=180)
+@test(timeout=900)
 def filters():
     """Many tracers, each with a filter, watch the same requests."""
     script = {"slow*": [{"sleep_ms": 300}, {"answer": 200, "body": 10}],
@@ -370,9 +374,10 @@ def filters():
     named = harness.scratch() / "s3-by-name"
     os.link(harness.LAB_BIN / "client", named) if not named.exists() else None
     clients = {a: subprocess.Popen([str(named), *client_argv("http")[1:]], text=True,
-                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE),
                b: subprocess.Popen(client_argv("https"), text=True, user=65534,
-                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)}
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)}
+    slow = set()  # on a busy machine, others can take 200 ms, too: to the answer, or to its end
     port = server().ports["http"]
     wanted = [
         ([], everything),
@@ -413,8 +418,13 @@ def filters():
             process.stdin.write("\n".join(lines))
             process.stdin.close()
         for process in clients.values():
-            expect(process.wait(30) == 0, "a client failed")
-        tracers[0].wait(len(everything), 10, lambda r: (r["bucket"], r["key"]) in everything)
+            for report in map(json.loads, process.stdout):
+                _, bucket, key = report["target"].split("/", 2)
+                if (report["last"] or [0, report["end"]])[1] - report["start"][0] >= 200e6:
+                    slow.add((bucket, key))
+            process.stdout.close()
+            expect(process.wait(100) == 0, "a client failed")
+        tracers[0].wait(len(everything), where=lambda r: (r["bucket"], r["key"]) in everything)
         time.sleep(0.5)
         for tracer in tracers:
             tracer.process.send_signal(signal.SIGINT)  # they all end at once
@@ -422,6 +432,8 @@ def filters():
         for tracer, (args, want) in zip(tracers, wanted):
             tracer.stop()
             got = [(r["bucket"], r["key"]) for r in tracer.rows if r["bucket"] in (a, b)]
+            if "200" in map(str, args):
+                got = [x for x in got if x in want or x not in slow]
             if sorted(got) != sorted(want):
                 missing, more = sorted(want - set(got)), sorted(set(got) - want)
                 wrong.append(f"{' '.join(map(str, args)) or 'no filter'}: missing {missing}, "
@@ -445,7 +457,7 @@ def without_rights():
             ("no bpf() in the kernel", [deny, "bpf:38"]),
             ("perf_event_open() refused", [deny, "perf_event_open:13"])):
         for args in (["--json"], ["--json", "--", "echo", "this must not run"]):
-            status, out, err = run_tracer(args, prefix=prefix, timeout=20)
+            status, out, err = run_tracer(args, prefix=prefix, timeout=100)
             expect(status not in (0, None), f"{what}: exit status {status}")
             expect(out == "", f"{what}: stdout has {out!r}")
             one_sentence(err, what)
@@ -463,7 +475,7 @@ def works(prefix):
     with Tracer(prefix=prefix) as tracer:
         for scheme in ("https", "http"):
             client(gets(bucket, key=scheme), scheme)
-        rows = tracer.wait(2 * N, 10, of(bucket))
+        rows = tracer.wait(2 * N, where=of(bucket))
     harness.check_rows(rows, n=2 * N, status=200)
     status, out, err = run_tracer(["--json", "--", *curl(bucket)], prefix=prefix)
     expect(status == 0, f"-- curl: exit status {status}: {err}")
@@ -514,7 +526,7 @@ def hostile_texts():
         expect(done.returncode == 0, f"client: {done.stderr!r}")
         truncated_head(bucket)
         client(gets(bucket, key="good"))
-        rows = json_tracer.wait(len(encoded) + 2 + N, 10, of(bucket))
+        rows = json_tracer.wait(len(encoded) + 2 + N, where=of(bucket))
         time.sleep(0.3)
     rows = json_tracer.matching(of(bucket))
     harness.check_rows(rows)
@@ -597,7 +609,7 @@ def local_servers_make_no_rows():
     with Tracer(["--all-http"]) as tracer:
         for scheme in ("https", "http"):
             client(gets(bucket, key=scheme), scheme)
-        tracer.wait(2 * N, 10, of(bucket))
+        tracer.wait(2 * N, where=of(bucket))
         time.sleep(0.3)
         tracer.stop()
         served = [r for r in tracer.rows if r["pid"] == server().process.pid]
@@ -607,7 +619,7 @@ def local_servers_make_no_rows():
 
 # --- too much of everything ----------------------------------------------
 
-@test(timeout=180)
+@test(timeout=600)
 def never_answered():
     """20 000 requests without an answer: bounded, new ones are seen, all are accounted for."""
     n = 20000
@@ -618,11 +630,11 @@ def never_answered():
         expect(told(held)["sent"] == n, "flood")
         for scheme in ("https", "http"):
             client(gets(bucket, key=scheme), scheme)
-        rows = tracer.wait(2 * N, 15, of(bucket))
+        rows = tracer.wait(2 * N, where=of(bucket))
         after = tracer.rss_kb()
         held.stdin.close()
         held.stdin = open(os.devnull)
-        held.wait(60)
+        held.wait(200)
         time.sleep(1)
         tracer.stop()
         lost = tracer.matching(of(silent))
@@ -638,12 +650,24 @@ def never_answered():
     expect(known >= n * 0.999, f"{n} requests were never answered; {len(lost)} rows, {count}")
 
 
-@test(timeout=180)
+def awake(tracer, bucket):
+    """Until the tracer has read what was in its buffers, and keeps up: a request is seen. How
+    many were sent until then."""
+    deadline, n = time.monotonic() + harness.ROWS_S, 0
+    while not tracer.matching(lambda r: r["key"] == "awake"):
+        expect(time.monotonic() < deadline, "the tracer does not come to")
+        client(["open 0", f"head 0 GET /{bucket}/awake", "send 0", "recv 0 rest", "close 0"])
+        time.sleep(0.1)
+        n += 1
+    return n
+
+
+@test(timeout=600)
 def burst_beyond_the_buffers():
     """The tracer is stopped while the burst runs: shown + lost = sent, and no wrong pair."""
     n = 20011
     beyond = bucket_for(name="beyond")
-    bucket = bucket_for([[{"sleep_ms": 30}, {"answer": 200}]])  # slow enough to be kept
+    bucket = bucket_for()
     # others on this machine are not counted
     with Tracer(["--perf-pages", 16, "--bucket", beyond, "--bucket", bucket]) as tracer:
         with flood("burst", beyond, n) as burst:
@@ -654,11 +678,13 @@ def burst_beyond_the_buffers():
             finally:
                 os.kill(tracer.pid, signal.SIGCONT)
         expect(answer == {"sent": n, "answered": n}, f"flood: {answer}")
-        time.sleep(1)
-        client(gets(bucket))
-        after = tracer.wait(N, 10, of(bucket))
+        n += awake(tracer, bucket)
+        for i in range(N):  # one by one: few fit into the buffers, and the tracer may be late
+            client(gets(bucket, 1, f"after{i}-"))
+            after = tracer.wait(i + 1, where=lambda r: "after" in (r["key"] or ""))
         tracer.stop()
         rows = tracer.matching(of(beyond))
+        known = len(rows) + len(tracer.matching(lambda r: r["key"] == "awake"))
     harness.check_rows(after, n=N, status=200)
     harness.check_rows(rows)
     expect(len(set(keys(rows))) == len(rows), "a request has two rows")
@@ -668,5 +694,5 @@ def burst_beyond_the_buffers():
     expect(count["lost"] > 0, "nothing was lost: nothing proven")
     # At the end a record may be found in the kernel of which every event was lost.
     expect(after[-1]["lost"] >= count["lost"], f"lost is {after[-1]['lost']} in the rows, {count}")
-    expect(len(rows) + count["lost"] == n,
-           f"{len(rows)} shown + {count['lost']} lost is not {n} sent ({count})")
+    expect(known + count["lost"] == n,
+           f"{known} shown + {count['lost']} lost is not {n} sent ({count})")

@@ -42,8 +42,8 @@ NPM_DIR = os.path.join(ROOT, "build", "npm")
 S3RVER = os.path.join(NPM_DIR, "node_modules", "s3rver", "bin", "s3rver.js")
 ACCESS_KEY = SECRET_KEY = "S3RVER"
 LOOPBACK = "127.0.0.1"
-START_SECONDS = 15
-STOP_SECONDS = 5
+START_SECONDS = 60
+STOP_SECONDS = 30
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 NGINX_CONF = """\
@@ -201,9 +201,9 @@ class S3Server:
 
     def _start_s3rver(self):
         data = os.path.join(self.dir, "data")
-        env = {"PATH": PATH, "HOME": self.dir}
+        env = {"PATH": PATH, "HOME": self.dir, "SEEN": str(harness.seen())}
         self.s3rver = subprocess.Popen(
-            ["node", S3RVER, "-d", data, "-a", "127.0.0.1", "-p", "0", "-s",
+            ["node", "-r", os.path.join(HERE, "seen.js"), S3RVER, "-d", data, "-a", "127.0.0.1", "-p", "0", "-s",
              "--service-endpoint", "localhost", "--allow-mismatched-signatures"],
             cwd=self.dir, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=open(os.path.join(self.dir, "s3rver.log"), "wb"), preexec_fn=die_with_parent)

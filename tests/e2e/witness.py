@@ -3,14 +3,15 @@
 
 nginx gives each answer a request id of its own and logs it; the tracer reads it from the answer.
 So each line has exactly one row, and every row a line: what was asked, how it was answered, how
-many bytes, and between which addresses."""
+many bytes, and between which addresses. And no answer is there before nginx had its head from s3rver."""
 import collections
 import re
+import statistics
 import time
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
-LOG_SECONDS = 5
+LOG_SECONDS = 60
 
 # method, has a key, parameter that decides (None: none of the others) -> operation
 OPERATIONS = {
@@ -117,3 +118,13 @@ def problems(lines, rows):
               % (row["method"], row["path"], row["status_code"], row["via"], row["request_id"])
               for some in by_id.values() for row in some]
     return found
+
+
+def too_short(lines, rows):
+    """By how many ms the rows are shorter than nginx's own wait for s3rver, in the median; 0: none.
+    nginx reads its clock once a turn of its loop, in whole ms: what comes within a turn may be
+    timed from before, one request at a time."""
+    latency = {row["request_id"]: row["latency_ms"] for row in rows}
+    short = [float(line["header_time"]) * 1000 - 1 - latency[line["request_id"]] for line in lines
+             if line["header_time"].replace(".", "", 1).isdigit() and line["request_id"] in latency]
+    return max(0, statistics.median(short or [0]))

@@ -17,7 +17,7 @@ PROMETHEUS = {"User-Agent": "Prometheus/2.45.0", "X-Prometheus-Scrape-Timeout-Se
 def ask(method, url, headers):
     request = urllib.request.Request(url, method=method, headers=headers)
     context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-    with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+    with urllib.request.urlopen(request, timeout=60, context=context) as answer:
         return answer.read().decode()
 
 

@@ -74,6 +74,9 @@ static void check_snapshot(const struct exchange *e)
 {
 	size_t i = 0;
 
+	CHECK(event_check(e) == 0);
+	if (e->flags & EXCHANGE_FRAMES)
+		return;
 	while (i < n_told && told[i].id != e->id)
 		i++;
 	if (i == n_told) {
@@ -84,7 +87,6 @@ static void check_snapshot(const struct exchange *e)
 	CHECK(e->reports == told[i].reports++);
 	CHECK(!told[i].ended);
 	told[i].ended = e->flags & EXCHANGE_ENDED;
-	CHECK(event_check(e) == 0);
 	CHECK(e->t_emit <= host.now);
 	check_rows(e, false);
 	check_rows(e, true);
@@ -152,6 +154,7 @@ static const struct slice canned[] = {
 	SLICE("\r\n\r\n"),
 	SLICE("HTTP/1."),
 	SLICE("DELETE"),
+	SLICE("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"),
 };
 
 static struct slice any_bytes(void)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "parsers/part.h"
 #include "parsers/useragent.h"
 
 #define CHECK(truth) ((truth) ? (void)0 : abort())
@@ -14,6 +15,19 @@ static void inside(struct slice part, struct slice in)
 {
 	CHECK(!part.p || (part.p >= in.p && part.p + part.n <= in.p + in.n));
 	CHECK(part.p || !part.n);
+}
+
+/* Which piece of a job: its numbers, if any, make sense. */
+static void piece(const struct http1_request *request, const struct http1_response *response,
+		  const struct s3_request *s3, struct slice in)
+{
+	struct part part;
+	struct slice id = part_parse(request, response, s3, &part);
+
+	inside(id, in);
+	CHECK(part.number >= -1 && part.first >= -1 && part.last >= -1 && part.object_size >= -1);
+	CHECK(part.last < 0 || part.first <= part.last);
+	CHECK(part.first >= 0 || part.last < 0);
 }
 
 static bool is_listed(const char *operation)
@@ -32,10 +46,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct http1_request request;
 	struct http1_response response;
 	struct s3_request alone, answered;
-	struct slice code = s3_error_code(in), version;
+	struct s3_error error;
+	struct slice version;
 
-	inside(code, in);
-	CHECK(!code.p || (code.n && !memchr(code.p, '<', code.n)));
+	CHECK(s3_error(in, &error) || (!error.code.p && !error.message.p));
+	inside(error.code, in);
+	inside(error.message, in);
+	CHECK(!error.code.p || (error.code.n && !memchr(error.code.p, '<', error.code.n)));
+	CHECK(!error.message.p || !memchr(error.message.p, '<', error.message.n));
+	CHECK(!s3_error_ends(in) || in.n >= 8);
 	CHECK(useragent_client(in, &version) || !version.p);
 	inside(version, in);
 
@@ -47,6 +66,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 		return 0;
 	s3_classify(&request, NULL, NULL, &alone);
 	s3_classify(&request, &response, &endpoints, &answered);
+	piece(&request, NULL, &alone, in);
+	piece(&request, &response, &answered, in);
 	inside(answered.bucket, in);
 	inside(answered.key, in);
 	inside(answered.endpoint, in);

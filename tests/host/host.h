@@ -24,6 +24,7 @@ typedef __s32 s32;
 typedef __u8 u8;
 
 #define HOST_EVENTS_MAX 64
+#define HOST_EVENT_MAX 32768
 #define HOST_UNUSED __attribute__((unused))
 
 static struct host {
@@ -42,7 +43,7 @@ static struct host {
 	struct exchange event[HOST_EVENTS_MAX];
 	struct host_bytes {
 		size_t n;
-		__u8 bytes[sizeof(struct exchange)];
+		__u8 *bytes;
 	} sent[HOST_EVENTS_MAX];
 	size_t n_events;
 } host;
@@ -194,14 +195,16 @@ static HOST_UNUSED void host_clear_maps(void)
 
 static int host_perf_submit(void *ctx, const void *data, size_t size)
 {
+	static __u8 bytes[HOST_EVENTS_MAX][HOST_EVENT_MAX];
 	static struct event event;
 
 	(void)ctx;
 	if (host.perf_full || host.n_events == HOST_EVENTS_MAX)
 		return -ENOSPC;
-	if (event_decode(data, size, &event) || size > sizeof(host.sent[0].bytes))
+	if (event_decode(data, size, &event) || size > HOST_EVENT_MAX)
 		abort();
 	host.sent[host.n_events].n = size;
+	host.sent[host.n_events].bytes = bytes[host.n_events];
 	memcpy(host.sent[host.n_events].bytes, data, size);
 	host.event[host.n_events++] = event.exchange;
 	return 0;

@@ -26,6 +26,7 @@
  *     poll C MS                   waits for C to be readable
  *     done C                      reports the request, answered or not
  *     sleep MS
+ *     await PATH                  until there is such a file
  *     close C [free|fd|reset]
  *     fork ... parent [wait]      the steps between are the child's
  *     repeat N ... again          loops nest
@@ -33,10 +34,12 @@
  *
  * "@T step" runs a step on thread T and waits for it, "&T step" does not wait;
  * "join" waits for all. TARGET "/bucket/key" is taken as it is. A report:
- * {"target","pid","tid","fd","conn","start":[ns,ns],"sent":[..],"first":[..],"last":[..],
- *  "end","status","request_bytes","response_bytes","again"}; the pairs are the clock before and
- * after the first send, the last send, the read that gave the first and the last byte of the
- * final answer; null where it did not happen. request_bytes is the body's part of what was taken.
+ * {"target","pid","tid","fd","conn","start":[ns,ns],"asked":[..],"told":[..],"sent":[..],
+ *  "first":[..],"last":[..],"over":[..],"end","status","request_bytes","response_bytes","again"};
+ * the pairs are the clock before and after the first send, the last send before an interim answer
+ * is awaited, the last read of that answer, the last send, the read that gave the first and the
+ * last byte of the final answer, and the read that found the stream's end or our own closing;
+ * null where it did not happen. request_bytes is the body's part of what was taken.
  */
 #include "wire.h"
 
@@ -64,7 +67,7 @@ struct request {
 	bool head_only; /* HEAD: no body follows */
 	bool in_out;	/* some of it is in the out buffer */
 	int tid;
-	struct stamp start, sent, first, last;
+	struct stamp start, asked, told, sent, first, last, over;
 	int64_t end;
 	int status;
 	uint64_t head_bytes, taken, body_bytes;
@@ -387,9 +390,12 @@ static void report(struct conn *conn)
 	printf("{\"target\":\"%s\",\"pid\":%d,\"tid\":%d,\"fd\":%d,\"conn\":\"%p\"",
 	       request->target, getpid(), request->tid, conn->wire.fd, (void *)conn->wire.ssl);
 	print_stamp("start", &request->start);
+	print_stamp("asked", &request->asked);
+	print_stamp("told", &request->told);
 	print_stamp("sent", &request->sent);
 	print_stamp("first", &request->first);
 	print_stamp("last", &request->last);
+	print_stamp("over", &request->over);
 	printf(",\"end\":%lld,\"status\":", (long long)now_ns());
 	if (request->status)
 		printf("%d", request->status);
@@ -450,8 +456,11 @@ static bool fill(struct conn *conn, enum way way, size_t size, struct stamp *las
 			request->again++;
 		wire_wait(&conn->wire);
 	}
-	if (result <= 0)
+	if (result <= 0) {
+		if (request)
+			request->over = now;
 		return false;
+	}
 	conn->in_len += (size_t)result;
 	conn->last_read = *last = now;
 	return true;
@@ -573,9 +582,12 @@ static void do_recv(struct conn *conn, int index, const struct words *words)
 	else if (nest >= 0)
 		do_send(conns[nest], NULL);
 	if (!strcmp(what, "interim")) {
+		request->asked = request->sent;
 		n = read_head(conn, way, size, &first, &last);
-		if (n && conn->in[9] == '1')
+		if (n && conn->in[9] == '1') {
+			request->told = last;
 			drop(conn, n);
+		}
 		return; /* a final status stays for the next recv, which takes its time from there
 			 */
 	}
@@ -625,10 +637,15 @@ out:
 
 static void do_close(struct conn *conn, const struct words *words)
 {
+	struct stamp stamp = {.before = now_ns()};
+
 	wire_close(&conn->wire, option(words, "free")	 ? END_FREE
 				: option(words, "fd")	 ? END_FD
 				: option(words, "reset") ? END_RESET
 							 : END_PROPER);
+	stamp.after = now_ns();
+	for (unsigned i = conn->head; i != conn->tail; i++)
+		conn->request[i % REQUESTS_MAX].over = stamp;
 	conn->in_len = 0;
 }
 
@@ -639,6 +656,11 @@ static void step(const struct words *words)
 
 	if (!strcmp(verb, "sleep")) {
 		sleep_ms(words->n > 1 ? atol(words->word[1]) : 0);
+		return;
+	}
+	if (!strcmp(verb, "await")) {
+		while (access(words->word[1], F_OK))
+			sleep_ms(10);
 		return;
 	}
 	if (!strcmp(verb, "kill")) {
@@ -822,7 +844,7 @@ int main(int argc, char **argv)
 		die("usage: client PORT CA|- < script");
 	place = (struct place){atoi(argv[1]), strcmp(argv[2], "-") ? argv[2] : NULL};
 	signal(SIGPIPE, SIG_IGN);
-	alarm(110);
+	alarm(ALARM_S);
 	while ((n = getline(&line, &cap, stdin)) > 0) {
 		if (line_count == LINES_MAX)
 			die("the script is too long");

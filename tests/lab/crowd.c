@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	if (threads < 2 || conn_count < 1 || conn_count > CONNS_MAX)
 		die("bad numbers");
 	signal(SIGPIPE, SIG_IGN);
-	alarm(110);
+	alarm(ALARM_S);
 	for (int i = 0; i < conn_count; i++)
 		wire_open(&conns[i].wire, &place, &(struct wire_options){0});
 	thread = calloc((size_t)threads, sizeof(*thread));

@@ -224,7 +224,7 @@ int main(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
-	alarm(110);
+	alarm(ALARM_S);
 	if (!strcmp(argv[1], "hold"))
 		hold(requests);
 	else if (!strcmp(argv[1], "burst"))

@@ -44,8 +44,8 @@ type report struct {
 var (
 	ca       = flag.String("ca", "", "certificate file of the server's CA")
 	workers  = flag.Int("workers", 4, "goroutines that send requests")
-	requests = flag.Int("requests", 23, "requests of each worker, unless -seconds")
-	seconds  = flag.Float64("seconds", 0, "how long to go on")
+	requests = flag.Int("requests", 23, "requests of each worker, unless -until")
+	until    = flag.String("until", "", "go on until there is such a file")
 	stress   = flag.Bool("stress", false, "collect garbage all the time, deepen stacks")
 	pause    = flag.Duration("pause", 0, "between two requests of a worker")
 	wait     = flag.Bool("wait", false, "begin when there is a line on stdin")
@@ -53,6 +53,7 @@ var (
 	base   *url.URL
 	config *tls.Config
 	errors int64
+	ended  int32
 	output = struct {
 		sync.Mutex
 		*json.Encoder
@@ -155,7 +156,18 @@ func withConn(conn *tls.Conn, r *http.Request) {
 	<-done
 }
 
-func work(worker int, client *http.Client, until time.Time) {
+// watch ends the workers when the file is there.
+func watch() {
+	for *until != "" {
+		if _, err := os.Stat(*until); err == nil {
+			atomic.StoreInt32(&ended, 1)
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func work(worker int, client *http.Client) {
 	var conn *tls.Conn
 	if worker%2 == 1 {
 		var err error
@@ -165,7 +177,7 @@ func work(worker int, client *http.Client, until time.Time) {
 		}
 		defer conn.Close()
 	}
-	for i := 0; *seconds > 0 && time.Now().Before(until) || *seconds == 0 && i < *requests; i++ {
+	for i := 0; *until != "" && atomic.LoadInt32(&ended) == 0 || *until == "" && i < *requests; i++ {
 		one := func() {
 			if conn != nil {
 				withConn(conn, request(worker, i))
@@ -221,13 +233,13 @@ func main() {
 			}
 		}()
 	}
-	until := time.Now().Add(time.Duration(*seconds * float64(time.Second)))
+	go watch()
 	var all sync.WaitGroup
 	for w := 0; w < *workers; w++ {
 		all.Add(1)
 		go func(w int) {
 			defer all.Done()
-			work(w, client, until)
+			work(w, client)
 		}(w)
 	}
 	all.Wait()

@@ -6,19 +6,20 @@
 
 The plan is one JSON object:
     {"style": "http" | "botocore" | "asyncio", "repeat": 1, "threads": 1, "gap_ms": 0,
-     "keep_alive": true, "linger_ms": 0, "requests": [REQUEST, ...]}
+     "keep_alive": true, "linger": PATH, "requests": [REQUEST, ...]}
     REQUEST: {"method", "target", "body": N, "fill": TEXT, "headers": {}, "expect": false,
               "pause_after_head_ms": 0, "read": "all" | N, "timeout_ms": none}
 {i} in a target is the turn. Each thread has its own connection and takes the next turn until
-all are done; linger_ms is how long it keeps the connection open after the last.
+all are done; with linger it keeps the connection open until there is that file.
 
 http      http.client: head and body in separate writes, answers through a buffered file
 botocore  the same with botocore's Expect: 100-continue: the interim answer is read one byte a
           call, and after 1.0 s without one the body is sent anyway
 asyncio   streams: TLS in memory BIOs, all connections interleaved on one thread
 
-Each request prints {"target","pid","start","sent","first","last","end","status",
-"request_bytes","response_bytes"} as tests/lab/client.c does."""
+Each request prints {"target","pid","start","asked","told","sent","first","last","over","end",
+"status","request_bytes","response_bytes"} as tests/lab/client.c does; and "resumed", the first
+send after the wait for an interim answer."""
 import asyncio
 import http.client
 import io
@@ -48,11 +49,14 @@ class Log:
 
     def __init__(self, target):
         self.target, self.status = target, None
-        self.start = self.sent = self.first = self.last = None
+        self.start = self.sent = self.first = self.last = self.over = None
+        self.asked = self.told = self.resumed = None
         self.request_bytes = self.response_bytes = 0
 
     def send(self, before, after):
         self.start = self.start or [before, after]
+        if self.asked:
+            self.resumed = self.resumed or [before, after]
         self.sent = [before, after]
 
     def receive(self, before, after):
@@ -64,7 +68,9 @@ class Log:
             self.first = self.last = None
         with PRINT:
             print(json.dumps({"target": self.target, "pid": os.getpid(), "start": self.start,
+                              "asked": self.asked, "told": self.told, "resumed": self.resumed,
                               "sent": self.sent, "first": self.first, "last": self.last,
+                              "over": self.over,
                               "end": now(), "status": self.status,
                               "request_bytes": self.request_bytes,
                               "response_bytes": self.response_bytes}), flush=True)
@@ -178,6 +184,7 @@ def first_byte(sock, seconds):
 
 def wait_for_100(connection, log):
     """What botocore does. True: go on with the body; else the final status line."""
+    log.asked = log.sent
     line = first_byte(connection.sock, 1.0)
     if not line:
         return True
@@ -186,6 +193,7 @@ def wait_for_100(connection, log):
     if line.split(None, 2)[1:2] == [b"100"]:
         while reader.readline() not in (b"\r\n", b"\n", b""):
             pass
+        log.told = log.last
         log.first = log.last = None
         return True
     return line
@@ -216,7 +224,7 @@ def one(connection, request, target):
     if connection.sock is None:
         connection.connect()
     log = connection.sock.log = Log(target)
-    body = body_of(request)
+    body, response = body_of(request), None
     if "timeout_ms" in request:
         connection.sock.settimeout(request["timeout_ms"] / 1000)
     try:
@@ -241,8 +249,13 @@ def one(connection, request, target):
         connection._HTTPConnection__state = "Idle"
         if response.will_close:
             connection.close()
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException) as error:
+        # if it is not for our patience, an earlier call has found the stream's end
+        before = now() if isinstance(error, TimeoutError) else log.sent[0]
         connection.close()
+        if response:
+            response.close()  # or it keeps the socket open
+        log.over = [before, now()]
     log.report()
 
 
@@ -263,7 +276,8 @@ def run_threads(plan, port, ca):
                 if not plan.get("keep_alive", True):
                     connection.close()
                 time.sleep(plan.get("gap_ms", 0) / 1000)
-        time.sleep(plan.get("linger_ms", 0) / 1000)
+        while "linger" in plan and not os.path.exists(plan["linger"]):
+            time.sleep(0.01)
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(plan.get("threads", 1))]
@@ -310,7 +324,6 @@ async def run_asyncio(plan, port, ca):
                 await one_async(reader, writer, port, request,
                                 request["target"].replace("{i}", str(i)))
                 await asyncio.sleep(plan.get("gap_ms", 0) / 1000)
-        await asyncio.sleep(plan.get("linger_ms", 0) / 1000)
         writer.close()
     await asyncio.gather(*(work() for _ in range(plan.get("threads", 1))))
 

@@ -9,11 +9,13 @@ prints {"http": PORT, "https": PORT} and then reads lines from stdin, each
 answered with a line on stdout:
     {"bucket": NAME, "script": SCRIPT}               -> {"ok": true}
     {"count": NAME}                                  -> {"count": requests read so far}
-It ends with its stdin.
+    {"stamps": NAME}                                 -> {"stamps": [STAMPS, ...]}, a request each
+It ends with its stdin. With --seen FILE, what requests say in confidence is appended there,
+each once: {"target": TARGET, "headers": {NAME: VALUE}} a line.
 
 SCRIPT is [[STEP, ...], ...], and the requests for /NAME/key take its members in
 turn, round and round; or it is {PATTERN: [STEP, ...], ...}, and the key chooses
-("*" and "?" match). Any other request gets the default answer. The head has
+("*" and "?" match), or the target as it came ("*partNumber=17"). Any other request gets the default answer. The head has
 been read when the first step runs. Steps, in order:
 
 {"read": "body"}            the request's body, whole (as its head frames it)
@@ -21,6 +23,7 @@ been read when the first step runs. Steps, in order:
 {"read": "head"}            the next, pipelined request
 {"collect": true}           keep the answers back until {"flush": true}, one write
 {"sleep_ms": N}
+{"await": PATH}             until there is such a file
 {"send": TEXT, ...}         TEXT with {rid} replaced by the request's id
     "split": N              ... N bytes a TLS record or TCP segment
     "cuts": [N, ...]        ... or cut at these offsets
@@ -30,6 +33,7 @@ been read when the first step runs. Steps, in order:
     "pause_at": N, "pause_ms": N
 {"answer": STATUS, ...}     a whole S3-looking answer
     "body": TEXT|N, "headers": {...}, and what "send" and "send_body" take
+{"echo": true}              403, and repeats what the request said in confidence
 {"close": true}             close_notify and FIN
 {"drop": true}              FIN without close_notify
 {"reset": true}             RST
@@ -38,10 +42,16 @@ been read when the first step runs. Steps, in order:
 
 After a script the connection goes on with the next request. Every answer's
 x-amz-request-id is made from the key, so a mispaired answer shows.
+
+STAMPS are the key of a request and what the server did, on CLOCK_MONOTONIC in ns: when its
+head had been "read", and, each just before the call, when the "interim" answer, the "first"
+byte and the "last" piece of the final answer were sent, and when the connection's "end" was
+made; null where it did not happen. Whoever is answered can have the answer only later.
 """
 import argparse
 import fnmatch
 import json
+import os
 import re
 import socket
 import ssl
@@ -49,12 +59,17 @@ import struct
 import sys
 import threading
 import time
+import xml.sax.saxutils
 
+CONFIDENTIAL = re.compile("authorization|x-amz-security-token|.*-customer-key(-md5)?")
+IN_TARGET = re.compile("(?i)[?&](x-amz-)?(signature|security-token)=")
 REASONS = {200: "OK", 204: "No Content", 206: "Partial Content", 304: "Not Modified",
            400: "Bad Request", 403: "Forbidden", 404: "Not Found", 503: "Slow Down"}
 CODES = {400: "RequestTimeout", 403: "AccessDenied", 404: "NoSuchKey", 503: "SlowDown"}
 HOST_ID = "c2VydmVyLWluLXRoZS1sYWJvcmF0b3J5"
 HANG_S = 60
+AWAIT_S = 100
+FINAL = re.compile(rb"HTTP/1\.1 [2-5]")
 DEFAULT = [{"read": "body"}, {"answer": 200}]
 
 
@@ -68,22 +83,40 @@ class Gone(Exception):
 
 
 class Scripts:
-    def __init__(self):
+    def __init__(self, seen):
         self.lock = threading.Lock()
-        self.scripts, self.counts = {}, {}
+        self.scripts, self.counts, self.stamps = {}, {}, {}
+        self.seen = open(seen, "a", buffering=1) if seen else None
+        self.noted = set()
+
+    def note(self, request):
+        said = request.confidential()
+        line = json.dumps({"target": request.target, "headers": said})
+        if not self.seen or not (said or IN_TARGET.search(request.target)):
+            return
+        known = line if IN_TARGET.search(request.target) else json.dumps(said)
+        with self.lock:
+            if known not in self.noted:
+                self.noted.add(known)
+                self.seen.write(line + "\n")
 
     def set(self, bucket, script):
         with self.lock:
             self.scripts[bucket] = script
 
+    def stamped(self, bucket):
+        with self.lock:
+            return [dict(stamps) for stamps in self.stamps.get(bucket, ())]
+
     def next(self, request):
         with self.lock:
             n = self.counts.get(request.bucket, 0)
             self.counts[request.bucket] = n + 1
+            self.stamps.setdefault(request.bucket, []).append(request.stamps)
             script = self.scripts.get(request.bucket)
         if isinstance(script, dict):
             for pattern, steps in script.items():
-                if fnmatch.fnmatchcase(request.key, pattern):
+                if any(fnmatch.fnmatchcase(of, pattern) for of in (request.key, request.target)):
                     return steps
             return DEFAULT
         return script[n % len(script)] if script else DEFAULT
@@ -101,6 +134,14 @@ class Request:
             if colon:
                 self.headers[name.strip().lower()] = value.strip()
         self.rid = request_id(self.key)
+        self.stamps = {"key": self.key, "read": time.monotonic_ns(), "interim": None,
+                       "first": None, "last": None, "end": None}
+
+    def stamp(self, name):
+        self.stamps[name] = time.monotonic_ns()
+
+    def confidential(self):
+        return {k: v for k, v in self.headers.items() if CONFIDENTIAL.fullmatch(k)}
 
 
 class Connection:
@@ -138,6 +179,7 @@ class Connection:
             self.fill()
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         self.request = Request(head)
+        self.scripts.note(self.request)
         self.body_left = int(self.request.headers.get("content-length", 0))
 
     def read_body(self):
@@ -163,10 +205,19 @@ class Connection:
         if cuts is None and step.get("split"):
             cuts = range(step["split"], len(data), step["split"])
         start = 0
+        stamps = self.request.stamps
+        final = None if stamps["first"] else FINAL.search(data)
+        final = final.start() if final else -1  # where the final answer begins
         for cut in [*(c if c >= 0 else len(data) + c for c in cuts or ()), len(data)]:
             if start < cut <= len(data):
                 if start and step.get("gap_ms"):
                     time.sleep(step["gap_ms"] / 1000)
+                if start <= final < cut:
+                    self.request.stamp("first")
+                if stamps["first"]:
+                    self.request.stamp("last")
+                elif not stamps["interim"]:
+                    self.request.stamp("interim")
                 self.sock.sendall(data[start:cut])
                 start = cut
 
@@ -181,6 +232,7 @@ class Connection:
                 time.sleep(step["pause_ms"] / 1000)
                 pause_at = None
             n = min(chunk, size - sent)
+            self.request.stamp("last")
             self.sock.sendall(block if n == chunk else block[:n])
             sent += n
 
@@ -208,6 +260,16 @@ class Connection:
         else:
             self.put(head.encode("latin-1") + body.encode(), step)
 
+    def echo(self):
+        """As servers do to whom a signature is wrong: all that it was made of."""
+        said = [self.request.target, *("%s: %s" % each for each in
+                                       self.request.confidential().items())]
+        texts = [xml.sax.saxutils.escape(text) for text in said]
+        self.answer({"answer": 403, "body":
+                     "<Error><Code>SignatureDoesNotMatch</Code><Message>%s</Message>"
+                     "<StringToSign>%s</StringToSign></Error>" % ("; ".join(texts),
+                                                                 "\n".join(texts))})
+
     # ends
 
     def close(self):
@@ -229,7 +291,14 @@ class Connection:
                 break
         raise Gone()
 
+    def await_file(self, path):
+        deadline = time.monotonic() + AWAIT_S
+        while not os.path.exists(path) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def step(self, step):
+        if not step.keys().isdisjoint(("close", "drop", "reset")):
+            self.request.stamp("end")
         if "read" in step:
             what = step["read"]
             if what == "body":
@@ -242,6 +311,8 @@ class Connection:
                 self.body_left -= min(what, self.body_left)
         elif "sleep_ms" in step:
             time.sleep(step["sleep_ms"] / 1000)
+        elif "await" in step:
+            self.await_file(step["await"])
         elif "send" in step:
             self.put(step["send"].replace("{rid}", self.request.rid).encode("latin-1"), step)
         elif "send_body" in step:
@@ -253,6 +324,8 @@ class Connection:
         elif "flush" in step:
             data, self.collected = self.collected, None
             self.put(data, step)
+        elif "echo" in step:
+            self.echo()
         elif "close" in step:
             self.close()
         elif "drop" in step:
@@ -319,9 +392,10 @@ def main():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--cert")
     parser.add_argument("--key")
+    parser.add_argument("--seen")
     options = parser.parse_args()
     threading.stack_size(256 * 1024)
-    scripts = Scripts()
+    scripts = Scripts(options.seen)
     tls = None
     ports = {}
     if options.cert:
@@ -334,6 +408,8 @@ def main():
         order = json.loads(line)
         if "count" in order:
             print(json.dumps({"count": scripts.counts.get(order["count"], 0)}), flush=True)
+        elif "stamps" in order:
+            print(json.dumps({"stamps": scripts.stamped(order["stamps"])}), flush=True)
         else:
             scripts.set(order["bucket"], order["script"])
             print('{"ok": true}', flush=True)

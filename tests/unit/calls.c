@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/kept.h"
 #include "parsers/sdk.h"
 
 #define MS INT64_C(1000000)
@@ -242,8 +243,8 @@ static void numbers_of_a_call(void)
 		CU_ASSERT_EQUAL(calls_add(calls, &row), i == 2);
 	}
 	CU_ASSERT(row.is_call);
-	CU_ASSERT_EQUAL(row.connect_ns, 1 * MS);
-	CU_ASSERT_EQUAL(row.tls_ns, 7 * MS);
+	CU_ASSERT_EQUAL(row.connect_ns, 3 * MS); /* as of the last */
+	CU_ASSERT_EQUAL(row.before_ns, 8 * MS);
 	CU_ASSERT_EQUAL(row.expect_timeout_ns, 3 * MS);
 	CU_ASSERT_EQUAL(row.retransmits, 3);
 	CU_ASSERT_EQUAL(row.retransmit_ns, 6 * MS);
@@ -279,6 +280,7 @@ static void calls_end_by_themselves(void)
 	strcpy(row.text, path);
 	row.text_used = sizeof(path);
 	row.path = row.text;
+	row.region = row.client_version = row.upload_id = row.text;
 	row.user = "somebody's";
 	CU_ASSERT_FALSE(calls_add(calls, &row));
 	row.text[0] = '?';
@@ -293,6 +295,9 @@ static void calls_end_by_themselves(void)
 	late = calls_take(calls, end + 2 * CALLS_WINDOW_NS);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(late);
 	CU_ASSERT_STRING_EQUAL(late->path, path);
+	CU_ASSERT_PTR_EQUAL(late->region, late->path);
+	CU_ASSERT_PTR_EQUAL(late->client_version, late->path);
+	CU_ASSERT_PTR_EQUAL(late->upload_id, late->path);
 	CU_ASSERT_PTR_NULL(late->user);
 	CU_ASSERT_EQUAL(late->attempts, 2);
 	CU_ASSERT_EQUAL(late->latency_ns, 110 * MS);
@@ -385,6 +390,35 @@ static void first_errors_are_bounded(void)
 	calls_free(calls);
 }
 
+/* What is shown later must not be of the request that came meanwhile. */
+static void a_kept_row_has_its_own_texts(void)
+{
+	const char **const own[] = {
+		&row.comm,	  &row.method,	       &row.operation,	&row.bucket,
+		&row.key,	  &row.endpoint,       &row.region,	&row.path,
+		&row.client_type, &row.client_version, &row.error_code, &row.request_id,
+		&row.host_id,	  &row.invocation_id,
+	};
+	struct request *kept;
+
+	row = (struct request){.text_used = 0};
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		*own[i] = row.text + row.text_used;
+		row.text_used += 2;
+		row.text[row.text_used - 2] = (char)('a' + i);
+	}
+	kept = kept_row(&row);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(kept);
+	memset(row.text, 'X', row.text_used);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		size_t at = (size_t)((const char *)own[i] - (const char *)&row);
+		const char *text = *(const char **)(void *)((char *)kept + at);
+
+		CU_ASSERT_EQUAL(text[0], (char)('a' + i));
+	}
+	free(kept);
+}
+
 CU_TestInfo calls_tests[] = {
 	{"the header is read", the_header_is_read},
 	{"attempts of an id are joined", attempts_of_an_id_are_joined},
@@ -397,5 +431,6 @@ CU_TestInfo calls_tests[] = {
 	{"calls go with their process", calls_go_with_their_process},
 	{"calls make room", calls_make_room},
 	{"first errors are bounded", first_errors_are_bounded},
+	{"a kept row has its own texts", a_kept_row_has_its_own_texts},
 	CU_TEST_INFO_NULL,
 };

@@ -46,7 +46,7 @@ static void make_request(void)
 	};
 }
 
-enum change { AS_IS, NO_RESPONSE, NOT_S3, NOT_FOUND, ERROR_IN_200, UNKNOWN };
+enum change { AS_IS, NO_RESPONSE, NOT_S3, NOT_FOUND, ERROR_IN_200, UNKNOWN, BIG };
 
 static void change_request(enum change change)
 {
@@ -77,6 +77,11 @@ static void change_request(enum change change)
 		request.request_size = request.response_size = -1;
 		request.why = NULL;
 		break;
+	case BIG: /* 2 MB in 2 ms */
+		request.request_size = 2000000;
+		request.send_ns = 500000;
+		request.wait_ns = 1500000;
+		break;
 	}
 }
 
@@ -103,6 +108,11 @@ static void test_match(void)
 		{"--min-size 5000", AS_IS, true},
 		{"--min-size 5001", AS_IS, false},
 		{"--min-size 1", UNKNOWN, false},
+		{"--max-mbps 2000", AS_IS, false}, /* too small to be called slow */
+		{"--max-mbps 2000", UNKNOWN, false},
+		{"--max-mbps 1000", BIG, false},
+		{"--max-mbps 1000.1", BIG, true},
+		{"--max-mbps 0", AS_IS, true},
 		{"--bucket logs-eu", AS_IS, true},
 		{"--bucket logs", AS_IS, false},
 		{"--bucket logs*", AS_IS, true},
@@ -164,6 +174,56 @@ static void test_match(void)
 	}
 }
 
+/* Jobs are made of requests that are about the right thing, and judged as a whole. */
+static void test_jobs(void)
+{
+	static const struct {
+		const char *line;
+		bool concerns, matches, holes;
+	} cases[] = {
+		{"", true, true, false},
+		{"--jobs 2000", true, true, false},
+		{"--jobs 2000.1", true, false, false},
+		{"--jobs --min-size 80M", true, true, false},
+		{"--jobs --min-size 81M", true, false, false},
+		{"--jobs --max-mbps 40", true, false, false},
+		{"--jobs --max-mbps 41", true, true, false},
+		{"--jobs -x", true, false, false},
+		{"--jobs --bucket b", false, true, false},
+		{"--jobs --key-prefix 2026/", true, true, false},
+		{"--jobs --op GetObject", false, true, false},
+		{"--jobs --method GET", false, true, false},
+		{"--jobs --uid 1", false, true, false},
+		{"--jobs --host x", false, true, false},
+		{"--min-latency 1", true, true, true},
+		{"--min-ttfb 1", true, true, true},
+		{"--status 5xx", true, true, true},
+		{"--calls --status 5xx", true, true, false},
+	};
+	struct job job = {.duration_ns = 2000000000, .bytes = 80000000, .throughput = 40000000};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CU_ASSERT_EQUAL_FATAL(parse(cases[i].line), 0);
+		make_request();
+		if (filter_concerns(&settings, &request) != cases[i].concerns ||
+		    filter_match_job(&settings, &job) != cases[i].matches ||
+		    filter_has_holes(&settings) != cases[i].holes)
+			printf("\n  case %zu: %s\n", i, cases[i].line);
+		CU_ASSERT_EQUAL(filter_concerns(&settings, &request), cases[i].concerns);
+		CU_ASSERT_EQUAL(filter_match_job(&settings, &job), cases[i].matches);
+		CU_ASSERT_EQUAL(filter_has_holes(&settings), cases[i].holes);
+	}
+	CU_ASSERT_EQUAL(parse("--jobs -x"), 0);
+	job.errors = 1;
+	CU_ASSERT(filter_match_job(&settings, &job));
+	job.errors = 0;
+	job.state = JOB_ABORTED;
+	CU_ASSERT(filter_match_job(&settings, &job));
+	CU_ASSERT_EQUAL(parse("--jobs --max-mbps 5"), 0);
+	job.throughput = -1; /* a copy: nothing passed here */
+	CU_ASSERT_FALSE(filter_match_job(&settings, &job));
+}
+
 static void test_ipv6_host(void)
 {
 	make_request();
@@ -203,6 +263,11 @@ static void test_macros(void)
 		  "((w)&0xffffffffffffffffULL)==0x20534e4f4954504fULL)"}},
 		{"--status 404,5xx", {"-DSTATUS_FILTER(s)=((s)==404||(s)/100==5)"}},
 		{"--calls --min-latency 5 --min-ttfb 3 --status 503", {NULL}},
+		{"--jobs --min-latency 5", {NULL}},
+		{"--jobs --uid 7 --method PUT",
+		 {"-DUID_FILTER(u)=((u)==7)",
+		  "-DMETHOD_FILTER(w)=(((w)&0x00000000ffffffffULL)==0x0000000020545550ULL)"}},
+		{"--max-mbps 5 --calls", {NULL}},
 		{"--calls --uid 7", {"-DUID_FILTER(u)=((u)==7)"}},
 		{"-x --status 503", {"-DSTATUS_FILTER(s)=((s)==503)"}},
 	};
@@ -243,9 +308,7 @@ static void test_full_lists(void)
 }
 
 CU_TestInfo filter_tests[] = {
-	{"which requests are shown", test_match},
-	{"IPv6 hosts", test_ipv6_host},
-	{"macros", test_macros},
-	{"full lists fit", test_full_lists},
-	CU_TEST_INFO_NULL,
+	{"which requests are shown", test_match}, {"jobs", test_jobs},
+	{"IPv6 hosts", test_ipv6_host},		  {"macros", test_macros},
+	{"full lists fit", test_full_lists},	  CU_TEST_INFO_NULL,
 };

@@ -27,12 +27,12 @@ static uint64_t next(uint64_t *state)
 	return *state;
 }
 
-/* The bound of the header: 1/64 of the exact value. */
+/* The bound of the header. */
 static bool near(uint64_t got, uint64_t exact)
 {
 	uint64_t off = got > exact ? got - exact : exact - got;
 
-	return off <= exact / 64;
+	return off <= (uint64_t)((double)exact * HISTOGRAM_ERROR);
 }
 
 static bool percentiles_are_near(size_t n)
@@ -76,8 +76,8 @@ static void test_error_bound(void)
 static void test_edges(void)
 {
 	for (unsigned bit = 0; bit < 64; bit++) {
-		for (uint64_t step = 0; step < 64; step++) {
-			uint64_t edge = (UINT64_C(1) << bit) + (step << (bit > 5 ? bit - 5 : 0));
+		for (uint64_t step = 0; step < 128; step++) {
+			uint64_t edge = (UINT64_C(1) << bit) + (step << (bit > 6 ? bit - 6 : 0));
 			for (int d = -1; d <= 1; d++) {
 				uint64_t value = edge + (uint64_t)(int64_t)d;
 				memset(&histogram, 0, sizeof(histogram));
@@ -93,10 +93,10 @@ static void test_edges(void)
 static void test_small_values_are_exact(void)
 {
 	memset(&histogram, 0, sizeof(histogram));
-	for (uint64_t i = 0; i < 64; i++)
+	for (uint64_t i = 0; i < 128; i++)
 		histogram_add(&histogram, i);
-	for (unsigned i = 1; i <= 64; i++)
-		CU_ASSERT_EQUAL(histogram_percentile(&histogram, i * 100 / 64.0), i - 1);
+	for (unsigned i = 1; i <= 128; i++)
+		CU_ASSERT_EQUAL(histogram_percentile(&histogram, i * 100 / 128.0), i - 1);
 }
 
 static void test_empty_and_full(void)
@@ -107,12 +107,44 @@ static void test_empty_and_full(void)
 	histogram_add(&histogram, UINT64_MAX);
 	CU_ASSERT_EQUAL(histogram.sum, UINT64_MAX);
 	CU_ASSERT_EQUAL(histogram_percentile(&histogram, 99), UINT64_MAX);
+	/* Of few values, the high percentiles are the most: exactly. */
+	histogram_clear(&histogram);
+	histogram_add(&histogram, 1000001);
+	histogram_add(&histogram, 1000003);
+	CU_ASSERT_EQUAL(histogram_percentile(&histogram, 90), 1000003);
+}
+
+/* Values that are dealt out to two and merged are the same as all in one. */
+static void test_merge(void)
+{
+	static struct histogram part[2], all, none;
+	uint64_t seed = 88172645463325252u;
+
+	for (int spread = 0; spread < 64; spread++) {
+		histogram_clear(&all);
+		histogram_clear(&part[0]);
+		histogram_clear(&part[1]);
+		for (int i = 0; i < 100; i++) {
+			uint64_t value = next(&seed) >> spread;
+			histogram_add(&all, value);
+			/* In turn, or all in one of them: the other stays empty. */
+			histogram_add(&part[spread % 2 && i % 2], value);
+		}
+		histogram_merge(&part[0], &part[1]);
+		CU_ASSERT_EQUAL(memcmp(&part[0], &all, sizeof(all)), 0);
+		histogram_merge(&none, &all);
+		CU_ASSERT_EQUAL(memcmp(&none, &all, sizeof(all)), 0);
+		histogram_clear(&none);
+	}
+	memset(&all, 0, sizeof(all));
+	CU_ASSERT_EQUAL(memcmp(&none, &all, sizeof(all)), 0);
 }
 
 CU_TestInfo histogram_tests[] = {
-	{"error within 1/64", test_error_bound},
+	{"error within the bound", test_error_bound},
 	{"edges of buckets", test_edges},
 	{"small values are exact", test_small_values_are_exact},
+	{"merge and clear", test_merge},
 	{"empty and full", test_empty_and_full},
 	CU_TEST_INFO_NULL,
 };

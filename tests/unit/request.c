@@ -5,7 +5,9 @@
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "parsers/kept.h"
 #include "tests/host/host.c"
 #include "tests/host/rows.h"
 
@@ -390,6 +392,41 @@ static void a_row_says_who_and_what(void)
 	CU_ASSERT(!row->truncated);
 }
 
+/* A copy that outlives its row points nowhere into it, and says the same. */
+static void kept_rows_have_their_own_texts(void)
+{
+	static const char *const step[] = {
+		">PUT /bucket/key HTTP/1.1\r\n" HOST "User-Agent: Boto3/1.26.27\r\n"
+		"amz-sdk-invocation-id: 00-11\r\nContent-Length: 0\r\n\r\n",
+		"<HTTP/1.1 503 Slow Down\r\nContent-Length: 70\r\nx-amz-request-id: RID\r\n"
+		"x-amz-id-2: HID\r\n\r\n<Error><Code>SlowDown</Code><Message>Not so "
+		"fast.</Message></Error>     "};
+	const size_t words = offsetof(struct request, text) / sizeof(uintptr_t);
+	const struct request *row = &rows.row[0];
+	size_t own = 0;
+
+	begin();
+	play(step, N_OF(step), 10000);
+	rows_finish();
+	CU_ASSERT_EQUAL_FATAL(rows.n, 1);
+	struct request *copy = kept_row(row);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
+	for (size_t i = 0; i < words; i++) {
+		const char *before, *after;
+
+		memcpy(&before, (const char *)row + i * sizeof(before), sizeof(before));
+		memcpy(&after, (const char *)copy + i * sizeof(after), sizeof(after));
+		CU_ASSERT(after < row->text || after >= row->text + sizeof(row->text));
+		if (before < row->text || before >= row->text + row->text_used)
+			continue;
+		own++;
+		CU_ASSERT(after >= copy->text && after < copy->text + copy->text_used);
+		CU_ASSERT_STRING_EQUAL(after, before);
+	}
+	CU_ASSERT(own >= 11); /* all the texts that a request can have */
+	free(copy);
+}
+
 static void secrets_are_masked(void)
 {
 	static const char *const step[] = {
@@ -404,6 +441,76 @@ static void secrets_are_masked(void)
 	CU_ASSERT_PTR_NULL(memmem(row->text, sizeof(row->text), "5ecre7", 6));
 	CU_ASSERT_STRING_EQUAL(row->path,
 			       "/b/k?X-Amz-Signature=***&x-id=GetObject&X-Amz-Security-Token=***");
+}
+
+#define MULTIPART ">POST /b/k?uploadId=1 HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n"
+#define LATE "<HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define DOCUMENT                                                                                   \
+	"<Error><Code>InternalError</Code><Message>Try &apos;again&apos;.</Message></Error>"
+
+/* The document of a late error is cut into chunks, behind the declaration and blanks
+ * that kept the connection alive. */
+static void late_errors_are_read(void)
+{
+	static const char *const step[] = {
+		MULTIPART, LATE "27\r\n<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\r\n",
+		"<1\r\n \r\n", "<1\r\n \r\n",
+		"<9\r\n<Error><C\r\n49\r\node>InternalError</Code>"
+		"<Message>Try &apos;again&apos;.</Message></Error>\r\n0\r\n\r\n"};
+	const struct request *row = &rows.row[0];
+
+	begin();
+	play(step, N_OF(step), 10000);
+	CU_ASSERT_EQUAL_FATAL(rows.n, 1);
+	CU_ASSERT_EQUAL(row->state, REQUEST_COMPLETE);
+	CU_ASSERT_EQUAL(row->status, 200);
+	CU_ASSERT(row->is_error);
+	CU_ASSERT_STRING_EQUAL_FATAL(row->error_code, "InternalError");
+	CU_ASSERT_STRING_EQUAL_FATAL(row->error_message, "Try 'again'.");
+}
+
+/* More blanks than are kept: that it is an error is seen by its end, which one is not. */
+static void errors_beyond_what_is_kept(void)
+{
+	static char blanks[EXCHANGE_RESP_CAP + 2] = "<", chunk[4200];
+	const char *const good = "27\r\n<CompleteMultipartUploadResult></X>    \r\n0\r\n\r\n";
+	const struct request *row = &rows.row[0];
+
+	memset(blanks + 1, ' ', EXCHANGE_RESP_CAP);
+	snprintf(chunk, sizeof(chunk), "<%x\r\n%s\r\n", EXCHANGE_RESP_CAP, blanks + 1);
+	for (int is_error = 0; is_error < 2; is_error++) {
+		char last[256];
+		const char *const step[] = {MULTIPART, LATE, chunk, last};
+
+		snprintf(last, sizeof(last), "<%zx\r\n%s\r\n0\r\n\r\n", strlen(DOCUMENT), DOCUMENT);
+		if (!is_error)
+			snprintf(last, sizeof(last), "<%s", good);
+		begin();
+		play(step, N_OF(step), 10000);
+		CU_ASSERT_EQUAL_FATAL(rows.n, 1);
+		CU_ASSERT_EQUAL(row->state, REQUEST_COMPLETE);
+		CU_ASSERT_EQUAL(row->is_error, is_error);
+		CU_ASSERT_PTR_NULL(row->error_code);
+		CU_ASSERT_PTR_NULL(row->error_message);
+	}
+}
+
+static void messages_repeat_no_secret(void)
+{
+	static const char *const step[] = {
+		">GET /b/k HTTP/1.1\r\n" HOST "X-Amz-Security-Token: 5ecre7-5ecre7\r\n\r\n",
+		"<HTTP/1.1 403 Forbidden\r\nContent-Length: 142\r\n\r\n<Error><Code>ExpiredToken"
+		"</Code><Message>No: 5ecre7-5ecre7&#10;</Message><Token-0>5ecre7-5ecre7</Token-0>"
+		"<StringToSign>5ecre7</StringToSign></Error>"};
+	const struct request *row = &rows.row[0];
+
+	begin();
+	play(step, N_OF(step), 10000);
+	rows_finish();
+	CU_ASSERT_EQUAL_FATAL(rows.n, 1);
+	CU_ASSERT_PTR_NULL(memmem(row->text, sizeof(row->text), "5ecre7", 6));
+	CU_ASSERT_STRING_EQUAL_FATAL(row->error_code, "ExpiredToken");
+	CU_ASSERT_STRING_EQUAL_FATAL(row->error_message, "No: ***\\x0a");
 }
 
 /* Where the time goes, in steps of 10 ms. A step's bytes move at its beginning. */
@@ -824,7 +931,11 @@ static void rows_are_bounded(void)
 CU_TestInfo request_tests[] = {
 	{"rows say what happened", rows_say_what_happened},
 	{"a row says who and what", a_row_says_who_and_what},
+	{"kept rows have their own texts", kept_rows_have_their_own_texts},
 	{"secrets are masked", secrets_are_masked},
+	{"late errors are read", late_errors_are_read},
+	{"errors beyond what is kept", errors_beyond_what_is_kept},
+	{"messages repeat no secret", messages_repeat_no_secret},
 	{"time goes into phases", time_goes_into_phases},
 	{"idle is no latency", idle_is_no_latency},
 	{"every request of a connection is a row", every_request_of_a_connection_is_a_row},

@@ -644,46 +644,88 @@ static void every_beginning_of_a_head_is_consistent(void)
 	}
 }
 
-static void error_codes(void)
+static void error_documents(void)
 {
 	static const struct {
-		const char *body, *code;
+		const char *body;
+		bool is_error;
+		const char *code, *message;
 	} rows[] = {
-		{"<Error><Code>NoSuchKey</Code><Message>x</Message></Error>", "NoSuchKey"},
-		{"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code>",
-		 "SlowDown"},
+		{"<Error><Code>NoSuchKey</Code><Message>It is gone.</Message></Error>", true,
+		 "NoSuchKey", "It is gone."},
+		{"<Error><Message>\n It &lt;is&gt; gone. </Message><Code>NoSuchKey</Code>", true,
+		 "NoSuchKey", "It &lt;is&gt; gone."},
+		{"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code>", true,
+		 "SlowDown", 0},
 		{"\xef\xbb\xbf \r\n\t<?xml?>   <!-- <Error> --> \n<Error\n xmlns='a>b'>\n <Code> A "
 		 "</Code>",
-		 "A"},
+		 true, "A", 0},
 		{"<?xml version=\"1.0\"?>\n                    <Error><Code>InternalError</Code>",
-		 "InternalError"},
+		 true, "InternalError", 0},
 		{"<Error><Message>a<b>c</b><![CDATA[<Code>no</Code>]]></Message><Code>Yes</Code>",
-		 "Yes"},
-		{"<Error><Key/><Code>K</Code>", "K"},
-		{"<Error><Resource><Code>no</Code></Resource></Error>", 0},
-		{"<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>", 0},
-		{"<Errors><Code>X</Code></Errors>", 0},
-		{"<error><Code>X</Code></error>", 0},
-		{"<Error><code>X</code></Error>", 0},
-		{"<Error><Code></Code></Error>", 0},
-		{"<Error></Error><Code>X</Code>", 0},
-		{"<Error/><Code>X</Code>", 0},
-		{"x<Error><Code>X</Code></Error>", 0},
-		{"{\"Error\":1}", 0},
-		{"", 0},
+		 true, "Yes", "a"},
+		{"<Error><Code>X</Code><StringToSign>AWS4</StringToSign><Message>M</Message>", true,
+		 "X", "M"},
+		{"<Error><Key/><Code>K</Code>", true, "K", 0},
+		{"<Error><Code>K</Code><Message/>", true, "K", 0},
+		{"<Error><Code>K</Code><Message>cut o", true, "K", 0},
+		{"<Error><Resource><Code>no</Code><Message>no</Message></Resource></Error>", true,
+		 0, 0},
+		{"<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>", false, 0,
+		 0},
+		{"<Errors><Code>X</Code></Errors>", false, 0, 0},
+		{"<error><Code>X</Code></error>", false, 0, 0},
+		{"<Error><code>X</code></Error>", true, 0, 0},
+		{"<Error><Code></Code></Error>", true, 0, 0},
+		{"<Error></Error><Code>X</Code>", true, 0, 0},
+		{"<Error/><Code>X</Code>", false, 0, 0},
+		{"x<Error><Code>X</Code></Error>", false, 0, 0},
+		{"{\"Error\":1}", false, 0, 0},
+		{"", false, 0, 0},
 	};
+	struct s3_error error;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct slice body = text(rows[i].body);
 
-		CU_ASSERT(same(s3_error_code(guard_copy(body)), rows[i].code));
+		CU_ASSERT_EQUAL(s3_error(guard_copy(body), &error), rows[i].is_error);
+		CU_ASSERT(same(error.code, rows[i].code));
+		CU_ASSERT(same(error.message, rows[i].message));
 		for (size_t n = 0; n < body.n; n++) {
-			struct slice code = s3_error_code(guard_copy((struct slice){body.p, n}));
+			bool is = s3_error(guard_copy((struct slice){body.p, n}), &error);
 
-			CU_ASSERT(!code.p || same(code, rows[i].code));
+			CU_ASSERT(!is || rows[i].is_error);
+			CU_ASSERT(!error.code.p || same(error.code, rows[i].code));
+			CU_ASSERT(!error.message.p || same(error.message, rows[i].message));
 		}
 	}
-	CU_ASSERT_PTR_NULL(s3_error_code(SLICE_NONE).p);
+	CU_ASSERT_FALSE(s3_error(SLICE_NONE, &error));
+	CU_ASSERT_PTR_NULL(error.code.p);
+}
+
+static void ends_of_error_documents(void)
+{
+	static const struct {
+		const char *end;
+		bool is_error;
+	} rows[] = {
+		{"</HostId></Error>", true},
+		{"</Error>\r\n0\r\n\r\n", true},
+		{"</Error>\n", true},
+		{"</Error>", true},
+		{"/Error>", false},
+		{"</Error></DeleteResult>", false},
+		{"</Error>x", false},
+		{"0\r\n\r\n", false},
+		{"", false},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CU_ASSERT_EQUAL(s3_error_ends(guard_copy(text(rows[i].end))), rows[i].is_error);
+	CU_ASSERT_FALSE(s3_error_ends(SLICE_NONE));
+	CU_ASSERT(s3_is_blank(guard_copy(SLICE("<?xml version='1.0'?>\n    "))));
+	CU_ASSERT(s3_is_blank(SLICE_NONE));
+	CU_ASSERT_FALSE(s3_is_blank(guard_copy(SLICE("  <E"))));
 }
 
 static void operation_names_are_listed_once(void)
@@ -708,7 +750,8 @@ CU_TestInfo s3_tests[] = {
 	{"endpoints the user names", endpoints_the_user_names},
 	{"long keys and hosts are kept whole", long_keys_and_hosts_are_kept_whole},
 	{"every beginning of a head is consistent", every_beginning_of_a_head_is_consistent},
-	{"error codes", error_codes},
+	{"error documents", error_documents},
+	{"ends of error documents", ends_of_error_documents},
 	{"operation names are listed once", operation_names_are_listed_once},
 	CU_TEST_INFO_NULL,
 };

@@ -57,7 +57,7 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(settings.max_connections, 4096);
 	CU_ASSERT_EQUAL(settings.perf_pages, 512);
 	CU_ASSERT_FALSE(settings.wide || settings.errors_only || settings.all_http ||
-			settings.no_summary || settings.ebpf || settings.help || settings.version);
+			settings.ebpf || settings.help || settings.version);
 }
 
 #define LIST(name) offsetof(struct settings, name)
@@ -84,6 +84,7 @@ static void test_lists(void)
 		 "server|client-stall|unknown"},
 		{"--host *.lan,[::1]:9000", LIST(host), "*.lan|[::1]:9000"},
 		{"--endpoint minio:9000 --endpoint *.lan", LIST(endpoint), "minio:9000|*.lan"},
+		{"--by BUCKET,client --by comm", LIST(by), "bucket|client|comm"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -91,6 +92,21 @@ static void test_lists(void)
 		CU_ASSERT_STRING_EQUAL(joined((const void *)((char *)&settings + cases[i].list)),
 				       cases[i].items);
 	}
+}
+
+static void test_summaries(void)
+{
+	CU_ASSERT_EQUAL(parse(""), 0);
+	CU_ASSERT_STRING_EQUAL(settings.summary, "text");
+	CU_ASSERT(settings.by.n == 0 && settings.interval_s == 0 && settings.prefix_levels == 3);
+	CU_ASSERT_EQUAL(parse("--summary JSON --interval 2.5 --prefix-levels 1"), 0);
+	CU_ASSERT_STRING_EQUAL(settings.summary, "json");
+	CU_ASSERT(settings.interval_s == 2.5 && settings.prefix_levels == 1);
+	CU_ASSERT_EQUAL(parse("--no-summary"), 0);
+	CU_ASSERT_STRING_EQUAL(settings.summary, "none");
+	/* What is known only if asked for, and is. */
+	CU_ASSERT_EQUAL(parse("--by exe,container --fields container,exe"), 0);
+	CU_ASSERT_EQUAL(parse("--by target --targets t.yml"), 0);
 }
 
 static void test_extras(void)
@@ -104,6 +120,12 @@ static void test_extras(void)
 	CU_ASSERT(settings.only_targets);
 	CU_ASSERT_EQUAL(parse(""), 0);
 	CU_ASSERT_EQUAL(settings_extras(&settings), 0);
+	/* How fast a body moved: where it is asked for, and where there is room. */
+	CU_ASSERT_EQUAL(parse("--max-mbps 12.5"), 0);
+	CU_ASSERT_EQUAL(settings.max_mbps, 12.5);
+	CU_ASSERT_EQUAL(settings_extras(&settings), EXTRA_THROUGHPUT);
+	CU_ASSERT_EQUAL(parse("--wide"), 0);
+	CU_ASSERT_EQUAL(settings_extras(&settings), EXTRA_THROUGHPUT);
 }
 
 static void test_numbers(void)
@@ -155,7 +177,7 @@ static void test_modes_and_output(void)
 	CU_ASSERT_EQUAL(parse("--json --wide -o out.json --no-summary"), 0);
 	CU_ASSERT_STRING_EQUAL(settings.output, "json");
 	CU_ASSERT_STRING_EQUAL(settings.file, "out.json");
-	CU_ASSERT(settings.wide && settings.no_summary);
+	CU_ASSERT(settings.wide && strcmp(settings.summary, "none") == 0);
 	CU_ASSERT_EQUAL(parse("--json --output json -o -"), 0);
 	CU_ASSERT_PTR_NULL(settings.file);
 	CU_ASSERT_EQUAL(parse("--output csv --output simple"), 0);
@@ -264,8 +286,28 @@ static void test_mistakes(void)
 		{"-o ~", "file"},
 		{"--fields cgroup,cmdlin", "not 'cmdlin': did you mean cmdline?"},
 		{"--fields all", "not 'all'"},
+		{"--by operatoin", "not 'operatoin': did you mean operation?"},
+		{"--by nonsense",
+		 "--by needs operation, bucket, endpoint, region, peer, client, comm, pid, uid, "
+		 "method, status, error, via, user, exe, container or target, not 'nonsense'."},
+		{"--by bucket --by comm,bucket", "--by has bucket twice."},
+		{"--by operation,bucket,comm,pid,uid",
+		 "--by lists too much: give 4 items at most."},
+		{"--by target", "add --targets FILE."},
+		{"--by exe", "add --fields exe."},
+		{"--by container --fields exe", "add --fields container."},
+		{"--interval 0", "--interval needs seconds from 1 to 86400, not '0'."},
+		{"--interval soon", "seconds"},
+		{"--prefix-levels 0", "from 1 to 32"},
+		{"--summary xml", "text, json or none"},
+		{"--summary json --no-summary", "contradict"},
 		{"--targets ~", "--targets needs a file's name"},
 		{"--only-targets", "add --targets FILE"},
+		{"--jobs --calls", "--jobs and --calls"},
+		{"--pending=3 --jobs", "--jobs and --pending"},
+		{"--jobs --status 503", "--jobs and --status"},
+		{"--jobs --min-ttfb 3", "--jobs and --min-ttfb"},
+		{"--max-mbps fast", "megabytes a second"},
 		{"--bucket \033[31m --nope\033", "--nope?"},
 	};
 
@@ -455,6 +497,7 @@ CU_TestInfo settings_tests[] = {
 	{"too many, too long", test_too_many},
 	{"environment", test_environment},
 	{"usage shows the table", test_usage},
+	{"summaries", test_summaries},
 	{"a value that may be left out", test_pending},
 	{"again and again", test_again_and_again},
 	{"no arguments", test_no_arguments},

@@ -25,8 +25,7 @@ OPTIONS = {"NOBODY": LONG + 44, "UPLOAD": LONG + 46, "POST": LONG + 47,
            "HEADERFUNCTION": FUNCTION + 79,
            "INFILESIZE_LARGE": OFFSET + 115, "POSTFIELDSIZE_LARGE": OFFSET + 120}
 RESPONSE_CODE = 0x200000 + 2
-TIMES = {"time_total": 0x600000 + 50, "time_connect": 0x600000 + 52,
-         "time_pretransfer": 0x600000 + 53, "time_appconnect": 0x600000 + 56}  # us
+TIMES = {"time_total": 0x600000 + 50, "time_connect": 0x600000 + 52, "time_appconnect": 0x600000 + 56}  # us
 GLOBAL_ALL = 3
 ERROR_SIZE = 256
 

@@ -9,7 +9,7 @@ import time
 
 from tool import LARGE, SMALL, arguments, file_of, insist, read
 
-MOUNT_SECONDS = 20
+MOUNT_SECONDS = 60
 
 
 def mounted(at):
