@@ -2,7 +2,7 @@
 include config.mk
 
 B        = build
-BPF_TEXT = probes/exchange.h probes/site.h probes/linked.h probes/kernel.bpf.h probes/exchange.bpf.h \
+BPF_TEXT = probes/exchange.h probes/site.h probes/steps.h probes/linked.h probes/kernel.bpf.h probes/exchange.bpf.h \
            probes/s3slower.bpf.c probes/go.bpf.h
 BPF_TREE = $(shell find probes/include -name '*.h' 2>/dev/null | sort)
 
@@ -73,8 +73,8 @@ unit: $(B)/unit $(B)/points/run
 	$(B)/points/run
 
 # Where probes are planted: what decoding says of code, and of this machine's libraries.
-POINTOBJ = $(patsubst %.c,$(B)/asan/%.o,$(wildcard tests/points/[!l]*.c) \
-	$(addprefix probes/,decode.c decoder.c elf.c find.c function.c go.c gopclntab.c gotls.c image.c insn.c loaded.c \
+POINTOBJ = $(patsubst %.c,$(B)/asan/%.o,$(filter-out %/like.c,$(wildcard tests/points/*.c)) \
+	$(addprefix probes/,accessor.c decode.c decoder.c elf.c find.c function.c go.c gopclntab.c gotls.c image.c insn.c layout.c loaded.c \
 	nss.c probe.c stores.c symtab.c))
 ENDBR64  = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection=full)
 LIKE     = $(addprefix $(B)/points/like-,openssl-3.3.so boringssl.so logging.so gnutls.so s2n.so)

@@ -139,6 +139,11 @@ static void tell_ends(void *ctx, struct request *row)
 	err = connections_find(run->connections, row->pid, row->fd, &ends);
 	if (err == -EAGAIN)
 		return;
+	/* Nobody watches sockets, and this process has closed or opened one: which, nobody
+	 * knows. A later request on the connection may tell. */
+	if (!err && (int64_t)tracer_changed(run->tracer, row->pid) >
+			    row->time_ns - run->context.wall_minus_mono_ns)
+		return;
 	/* What /proc told holds if the descriptor was not closed meanwhile. */
 	if (!err && tracer_socket(run->tracer, row->pid, row->fd) == row->socket)
 		row->ends = ends;
@@ -258,6 +263,7 @@ static void count_all(struct run *run)
 	note_lost(run);
 	run->counters.evicted = follow_evicted(run->follow);
 	run->counters.opaque = follow_opaque(run->follow);
+	run->counters.misread = tracer_count(run->tracer, COUNT_FD_WRONG);
 	run->counters.unfollowed = tracer_count(run->tracer, COUNT_NO_THREAD) +
 				   tracer_count(run->tracer, COUNT_NOT_INSERTED);
 }

@@ -69,7 +69,10 @@ static void print_files(const struct diagnosis *d, FILE *file)
 			fprintf(file, ": %s %.1f us a call", f->mixed ? "up to" : "about",
 				f->cost_us);
 		if (f->n_points)
-			putc('\n', file);
+			fprintf(file, "\n    descriptors %s%s\n",
+				f->descriptor[0] ? "read from its objects, "
+						 : "not known from its objects",
+				f->descriptor);
 		print_users(d, i, file);
 	}
 	if (!d->n_files)
@@ -158,12 +161,13 @@ static json_t *files(const struct diagnosis *d)
 								       (int)d->user[k].pid, "comm",
 								       d->user[k].comm));
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s?, s:b, s:i, s:i, s:s, s:o, s:o}", "library",
-					f->library, "path", f->path, "build_id",
+			list, json_pack("{s:s, s:s, s:s?, s:b, s:i, s:i, s:s, s:s?, s:o, s:o}",
+					"library", f->library, "path", f->path, "build_id",
 					f->build_id[0] ? f->build_id : NULL, "symbols", f->symbols,
 					"probes", (int)f->n_points, "emulated", (int)f->n_emulated,
-					"points", f->points, "us_per_call", known(f->cost_us),
-					"processes", users));
+					"points", f->points, "descriptors",
+					f->descriptor[0] ? f->descriptor : NULL, "us_per_call",
+					known(f->cost_us), "processes", users));
 	}
 	return list;
 }

@@ -312,13 +312,12 @@ static void count_evicted(struct show *show)
 
 void show_summary(struct show *show, int64_t now_ns)
 {
-	bool text = strcmp(show->settings->summary, "text") == 0;
-
 	count_evicted(show);
-	if (!show->settings->jobs && text)
-		longest_print(show->longest, stderr);
-	if (text)
+	if (strcmp(show->settings->summary, "text") == 0) {
+		if (!show->settings->jobs)
+			longest_print(show->longest, stderr);
 		reasons_print(&show->reasons, stderr);
+	}
 	tally_whole(show->tally, show->counters, now_ns, stderr);
 }
 

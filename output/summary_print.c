@@ -156,8 +156,9 @@ static void print_counters(const struct counters *counters, FILE *file)
 	const struct counter *counter;
 
 	for (size_t i = 0; (counter = counter_at(i)); i++)
-		fprintf(file, "%s%" PRIu64 " %s", i ? ", " : "", counter_of(counter, counters),
-			counter->words);
+		if (!counter->rare || counter_of(counter, counters))
+			fprintf(file, "%s%" PRIu64 " %s", i ? ", " : "",
+				counter_of(counter, counters), counter->words);
 	putc('\n', file);
 }
 

@@ -2,17 +2,18 @@
 #include "counters.h"
 
 static const struct counter table[] = {
-	{"shown", offsetof(struct counters, shown)},
-	{"filtered out", offsetof(struct counters, filtered)},
-	{"not S3", offsetof(struct counters, not_s3)},
-	{"lost", offsetof(struct counters, lost)},
-	{"evicted", offsetof(struct counters, evicted)},
-	{"truncated", offsetof(struct counters, truncated)},
-	{"not followed", offsetof(struct counters, unfollowed)},
-	{"opaque", offsetof(struct counters, opaque)},
-	{"calls evicted", offsetof(struct counters, calls_evicted)},
-	{"jobs evicted", offsetof(struct counters, jobs_evicted)},
-	{"output errors", offsetof(struct counters, output_errors)},
+	{"shown", offsetof(struct counters, shown), false},
+	{"filtered out", offsetof(struct counters, filtered), false},
+	{"not S3", offsetof(struct counters, not_s3), false},
+	{"lost", offsetof(struct counters, lost), false},
+	{"evicted", offsetof(struct counters, evicted), false},
+	{"truncated", offsetof(struct counters, truncated), false},
+	{"not followed", offsetof(struct counters, unfollowed), false},
+	{"opaque", offsetof(struct counters, opaque), false},
+	{"calls evicted", offsetof(struct counters, calls_evicted), false},
+	{"jobs evicted", offsetof(struct counters, jobs_evicted), false},
+	{"output errors", offsetof(struct counters, output_errors), false},
+	{"descriptors misread", offsetof(struct counters, misread), true},
 };
 
 #define N (sizeof(table) / sizeof(table[0]))

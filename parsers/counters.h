@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was not shown, and why. Always printed at the end, also when zero. */
+/* What was not shown, and why. Always printed at the end, also when zero; what never
+ * should happen, only when it has. */
 #ifndef S3SLOWER_COUNTERS_H
 #define S3SLOWER_COUNTERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,11 +20,13 @@ struct counters {
 	uint64_t calls_evicted; /* calls whose next attempt would not be joined any more */
 	uint64_t jobs_evicted;	/* jobs that were forgotten for newer ones */
 	uint64_t output_errors; /* rows the sink could not write */
+	uint64_t misread;	/* descriptors read from TLS objects that calls disproved */
 };
 
 struct counter {
 	const char *words; /* "calls evicted" */
 	size_t offset;	   /* in struct counters */
+	bool rare;	   /* told to people only when it is not zero */
 };
 
 /* The i-th, NULL after the last. */

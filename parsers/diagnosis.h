@@ -37,6 +37,7 @@ struct diagnosis_file {
 	int error;	   /* 0, or why there are no points: -errno */
 	size_t n_points, n_emulated;
 	char points[256];	  /* "send +0x3c1a0, receive +0x3bf20" */
+	char descriptor[64];	  /* how that is read from objects: "behind net.TCPConn"; or "" */
 	bool mixed;		  /* cost_us is that of the dearest, others cost less */
 	double cost_us;		  /* of one call, entry and return; < 0 unknown */
 	uint32_t users, left_out; /* processes; those that are not in user[] */

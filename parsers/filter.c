@@ -210,9 +210,9 @@ static const struct {
 } matches[] = {
 	{match_latency, true}, {match_errors, true},	 {match_ttfb, true},
 	{match_size, true},    {match_throughput, true}, {match_status, true},
-	{match_why, true},     {match_kind, false},	 {match_uid, false},
-	{match_target, false}, {match_method, false},	 {match_operation, false},
-	{match_bucket, false}, {match_key, false},	 {match_host, false},
+	{match_kind, false},   {match_uid, false},	 {match_target, false},
+	{match_method, false}, {match_operation, false}, {match_bucket, false},
+	{match_key, false},    {match_host, false},	 {match_why, true},
 };
 
 bool filter_match(const struct settings *settings, const struct request *request)

@@ -15,6 +15,7 @@
 
 #include "changes.h"
 #include "discovery_state.h"
+#include "layout.h"
 #include "places.h"
 #include "processes.h"
 
@@ -103,10 +104,23 @@ static void refuse(struct discovery *d, struct slice name, const char *function)
 	d->refused[d->n_refused++] = (struct discovery_refused){path, function};
 }
 
+/* The descriptors of a library's objects, if this file says where they are. */
+static void lay_out(struct discovery *d, const struct probe_library *library, const char *path,
+		    struct probe_point *point, size_t n, char *from, size_t size)
+{
+	struct layout layout;
+
+	if (layout_find(library, path, d->decoder, &layout))
+		return;
+	if (d->tracer)
+		tracer_lay_out(d->tracer, &layout.steps, point, n);
+	snprintf(from, size, "%s", layout.from);
+}
+
 /* Looks into a file that is held open, for these libraries. The number of points
  * stored, or -errno. */
 static int resolve(struct discovery *d, const char *path, unsigned libraries, struct slice name,
-		   struct probe_point *point)
+		   struct probe_point *point, char *from, size_t size)
 {
 	int n = 0, err = -ENOENT;
 
@@ -120,6 +134,8 @@ static int resolve(struct discovery *d, const char *path, unsigned libraries, st
 				    (size_t)(POINTS_MAX - n), &refused);
 		if (refused)
 			refuse(d, name, refused);
+		if (got > 0)
+			lay_out(d, &probe_libraries[i], path, point + n, (size_t)got, from, size);
 		err = got < 0 ? got : err;
 		n += got > 0 ? got : 0;
 	}
@@ -133,7 +149,8 @@ static int take_file(struct discovery *d, const char *path, unsigned libraries, 
 	struct probe_point point[POINTS_MAX];
 	/* First of all: what is written after we have read it must be told. */
 	int changes = changes_watch(d->changes, path);
-	int n = resolve(d, path, libraries, name, point);
+	char from[sizeof(((struct known_file *)0)->descriptor)] = "";
+	int n = resolve(d, path, libraries, name, point, from, sizeof(from));
 	struct known_file *f = NULL;
 	bool full = false;
 
@@ -146,6 +163,7 @@ static int take_file(struct discovery *d, const char *path, unsigned libraries, 
 		return n < 0 ? n : full ? -E2BIG : -ENOMEM;
 	}
 	f->libraries = libraries;
+	memcpy(f->descriptor, from, sizeof(from));
 	f->watch = changes;
 	if (d->tracer)
 		f->handle = tracer_attach_points(d->tracer, path, point, (size_t)n);

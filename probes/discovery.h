@@ -52,7 +52,8 @@ struct discovery_file {
 	unsigned libraries; /* bit i: probe_libraries[i] */
 	const struct probe_point *point; /* borrowed */
 	size_t n_points;
-	int err; /* 0: attached, or there is no tracer; -errno */
+	const char *descriptor; /* where that of a connection is read from; "": nowhere; borrowed */
+	int err;		/* 0: attached, or there is no tracer; -errno */
 };
 
 /* One file after another, one use of a file by a process after another. *at is 0

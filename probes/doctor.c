@@ -139,6 +139,7 @@ static void describe_files(struct diagnosis *d, struct discovery *discovery)
 		free(whole);
 		name_libraries(file.libraries, f->library, sizeof(f->library));
 		f->error = file.err;
+		snprintf(f->descriptor, sizeof(f->descriptor), "%s", file.descriptor);
 		find_path(discovery, &file, path, sizeof(path));
 		build_id_read(path, f->build_id, sizeof(f->build_id), &f->symbols);
 		describe_points(d, f, path, &file, decoder);

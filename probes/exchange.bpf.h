@@ -7,6 +7,8 @@
 #ifndef S3SLOWER_EXCHANGE_BPF_H
 #define S3SLOWER_EXCHANGE_BPF_H
 
+#include "steps.h"
+
 /* The bytes of a call. A vectored call's pieces are first gathered into a
  * per-CPU stage, so that everything below sees one run of bytes. */
 #define IOV_PIECES 8
@@ -46,6 +48,7 @@ BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
 BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192);
+BPF_TABLE("array", u32, struct steps, layouts, LAYOUTS_MAX);
 BPF_PERF_OUTPUT(events);
 
 static __always_inline void count_add(u32 what, u64 more_of_it)
@@ -440,9 +443,12 @@ struct moved {
 	struct exchange_key *key;
 	const struct bytes *b; /* not for an end */
 	u64 entered;	       /* when the call was entered, 0 if not seen */
-	u64 polled; /* receive: how long this thread has spent waiting in poll and its like, ever */
-	s32 fd;	    /* the descriptor under a TLS object, -1 if not seen */
-	u32 flags;  /* EXCHANGE_* to add to the record's */
+	union {
+		u64 polled; /* receive: what this thread spent waiting in poll and its like, ever */
+		u64 layout; /* send: the number of the TLS object's layout, 0 not known */
+	};
+	s32 fd;	   /* the descriptor under a TLS object, -1 if not seen */
+	u32 flags; /* EXCHANGE_* to add to the record's */
 };
 
 /* The connection is gone. */
@@ -456,6 +462,13 @@ static __always_inline void take_close(const struct moved *m)
 	now = bpf_ktime_get_ns();
 	if (finish(&slot->exchange, now))
 		emit(m->ctx, &slot->exchange, now);
+#ifdef TLS_ONLY
+	if (slot->exchange.flags & EXCHANGE_FD_READ) {
+		struct exchange_key under = {(u32)slot->exchange.fd, m->key->tgid, LAYER_SOCKET};
+
+		sockets.delete(&under);
+	}
+#endif
 	exchanges.delete(m->key);
 }
 
@@ -648,13 +661,106 @@ static __always_inline void take_socket(struct exchange *e, s32 fd)
 	}
 }
 
+/* The descriptor of a TLS object, by the steps that lead there; -1 if they do not.
+ * known: what was read before and still holds, -1 for nothing. */
+static __always_inline s32 read_descriptor(u32 layout, u64 object, s32 known)
+{
+	struct steps *steps = layouts.lookup(&layout);
+	u64 mark = object, word, skip = 0;
+	const struct step *s;
+
+	if (!steps || steps->off)
+		return -1;
+	if (known >= 0)
+		return known;
+	s = steps->step;
+	LOOP
+	for (u32 i = 0; i < STEPS_MAX; i++, s++) {
+		u64 what = s->what;
+
+		if (skip) {
+			skip = what & STEP_OR;
+			continue;
+		}
+		if (what & STEP_FROM_MARK)
+			object = mark;
+		if (read_user(&word, sizeof(word), (void *)(object + s->offset)))
+			return -1;
+		word &= s->mask;
+		if (what & STEP_FOLLOW) {
+			object = word;
+			if (what & STEP_MARK)
+				mark = word;
+			continue;
+		}
+		if (what & STEP_DESCRIPTOR)
+			return word < s->value ? (s32)word : -1;
+		skip = what & STEP_OR;
+		if ((word == s->value) == !!(what & STEP_IS))
+			continue;
+		if (!skip)
+			return -1;
+		skip = 0;
+	}
+	return -1;
+}
+
+#ifdef TLS_ONLY
+/* Nobody watches sockets: the descriptor is the same as long as the TLS object says
+ * so, and is not done with. */
+static __always_inline void take_unwatched(struct exchange *e, u64 before)
+{
+	struct exchange_key key = {.conn = (u32)e->fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
+	struct socket s = {.id = e->id};
+
+	e->socket = before;
+	if (before)
+		return;
+	e->socket = e->id;
+	sockets.update(&key, &s);
+}
+#endif
+
+/* A request begins. What an object said of an earlier one is still true, but for
+ * Go's: such an object may be gone, and another in its place. */
+static __always_inline void take_layout(struct exchange *e, const struct moved *m, u32 flags,
+					s32 fd, u64 socket)
+{
+	s32 known = flags & EXCHANGE_FD_READ && m->key->layer != LAYER_GOTLS ? fd : -1;
+
+	if (!m->layout)
+		return;
+	e->fd = read_descriptor(m->layout, m->key->conn, known);
+	if (e->fd < 0)
+		return;
+	e->flags |= EXCHANGE_FD_READ;
+#ifdef TLS_ONLY
+	take_unwatched(e, e->fd == fd ? socket : 0);
+#else
+	(void)socket;
+#endif
+}
+
+/* What was read is not what a call shows. */
+static __always_inline void disprove(u32 layout)
+{
+	struct steps *steps = layouts.lookup(&layout);
+
+	if (steps)
+		steps->off = 1;
+	count(COUNT_FD_WRONG);
+}
+
 /* fd: the descriptor under a TLS object, as a call on it has shown; -1 if it has not. */
-static __always_inline void take_descriptor(struct exchange *e, s32 fd)
+static __always_inline void take_descriptor(struct exchange *e, s32 fd, u32 layout)
 {
 	if (e->fd < 0) {
 		e->fd = fd;
 	} else if (fd >= 0 && fd != e->fd) {
+		if (layout && (e->flags & EXCHANGE_FD_READ))
+			disprove(layout);
 		e->flags |= EXCHANGE_FD_MISMATCH;
+		e->flags &= ~EXCHANGE_FD_READ;
 		count(COUNT_FD_MISMATCH);
 	}
 	if (e->fd >= 0 && !e->socket)
@@ -860,17 +966,26 @@ static __always_inline void take_send(const struct moved *m)
 	const struct bytes *b = m->b;
 	struct exchange_slot *slot = exchanges.lookup(key);
 	struct exchange *e = slot ? &slot->exchange : 0;
-	u64 now, word, entered = m->entered;
-	u32 before;
+	u64 now, word, socket = 0, entered = m->entered;
+	u32 before, flags = 0;
+	s32 fd = -1;
 
 	now = bpf_ktime_get_ns();
 	if (!e ||
 	    (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED | EXCHANGE_FRAMES))) {
 		word = first_bytes(b);
-		if (begins_request(word, b->n) && (!e || is_free(e)))
+		if (begins_request(word, b->n) && (!e || is_free(e))) {
+			if (e) {
+				flags = e->flags;
+				fd = e->fd;
+				socket = e->socket;
+			}
 			e = exchange_begin(m->ctx, key, word, now, entered);
-		else if (!e && (u8)(word >> 24) == FRAME_HEADERS)
+			if (e)
+				take_layout(e, m, flags, fd, socket);
+		} else if (!e && (u8)(word >> 24) == FRAME_HEADERS) {
 			frames(m, 0, FLOW_SENT);
+		}
 		if (!e || (e->flags & EXCHANGE_ENDED))
 			return;
 	}
@@ -888,7 +1003,7 @@ static __always_inline void take_send(const struct moved *m)
 	e->sent += b->n;
 	e->t_sent = now;
 	e->changes += 1;
-	take_descriptor(e, m->fd);
+	take_descriptor(e, m->fd, m->layout);
 	if (!(e->flags & EXCHANGE_HEAD_DONE) &&
 	    ends_head(b, e->req, e->sent == e->req_len ? e->req_len : 0, EXCHANGE_REQ_CAP - 1)) {
 		e->flags |= EXCHANGE_HEAD_DONE;
@@ -1012,7 +1127,7 @@ static __always_inline void take_answer(struct exchange *e, const struct moved *
 	e->reader = tid;
 	e->poll_mark = m->polled;
 	e->changes += 1;
-	take_descriptor(e, m->fd);
+	take_descriptor(e, m->fd, 0);
 	if (!(e->flags & EXCHANGE_FINAL)) {
 		status = status_at(e, 0);
 		if (status >= 100 && status < 200) {
@@ -1097,9 +1212,10 @@ static int (*call_close)(const struct moved *m) = (void *)LINKED_CLOSE;
 #endif
 
 static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
-					  const struct bytes *b, u64 entered, s32 fd, u32 flags)
+					  const struct bytes *b, u64 entered, s32 fd, u32 flags,
+					  u32 layout)
 {
-	struct moved m = {ctx, key, b, entered, 0, fd, flags};
+	struct moved m = {ctx, key, b, entered, {layout}, fd, flags};
 
 	call_send(&m);
 }
@@ -1108,7 +1224,7 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 					     const struct bytes *b, u64 entered, u64 polled, s32 fd,
 					     u32 flags)
 {
-	struct moved m = {ctx, key, b, entered, polled, fd, flags};
+	struct moved m = {ctx, key, b, entered, {polled}, fd, flags};
 
 	call_receive(&m);
 }

@@ -121,6 +121,7 @@ struct exchange_flow {
 };
 #define FLOW_SENT 0
 #define FLOW_RECEIVED 1
+#define EXCHANGE_FD_READ 0x10000u /* fd was read from the TLS object: steps.h */
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
@@ -227,6 +228,7 @@ struct event_process {
 #define COUNT_EXITS_LOST 9u   /* exits and execs that found no room there */
 #define COUNT_OPAQUE 10u      /* HTTP/2 connections whose beginning was not seen */
 #define COUNT_SENT_AGAIN 11u  /* packets that a TCP connection of this machine sent again */
+#define COUNT_FD_WRONG 12u    /* descriptors read from TLS objects that calls disproved */
 #define COUNT_MAX 16u
 
 _Static_assert(sizeof(struct exchange_key) == 16, "struct exchange_key: padding");

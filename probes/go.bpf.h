@@ -74,7 +74,7 @@ static __always_inline void go_writes(struct pt_regs *ctx, u64 site, struct go_c
 	go_calls.update(&at, call);
 	bytes_plain(&b, call->buf, call->n);
 	if (call->n)
-		exchange_send(ctx, &key, &b, call->entered, -1, 0);
+		exchange_send(ctx, &key, &b, call->entered, -1, 0, SITE_LAYOUT(site));
 }
 
 int go_enter(struct pt_regs *ctx)
@@ -119,7 +119,7 @@ static __always_inline void go_written(struct pt_regs *ctx, struct exchange_key 
 		exchange_sent(key, writing->n > b->n ? writing->n - b->n : 0);
 		go_calls.delete(&at);
 	} else if (b->n) {
-		exchange_send(ctx, key, b, 0, -1, 0); /* entered before there was a probe */
+		exchange_send(ctx, key, b, 0, -1, 0, 0); /* entered before there was a probe */
 	}
 }
 

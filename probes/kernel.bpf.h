@@ -126,6 +126,7 @@ struct raw_args {
 #define FAMILY_INET6 10
 #define STATE_ESTABLISHED 1
 #define STATE_SYN_SENT 2
+#define STATE_CLOSE_WAIT 8
 #define SOCK_IPV6 56	    /* of struct sock_common: skc_v6_daddr, skc_v6_rcv_saddr */
 #define PACKET_ACKED 80	    /* of struct sk_buff: cb's tx.delivered_mstamp, microseconds */
 #define CRLFCRLF 0x0a0d0a0d /* as a little-endian u32 */

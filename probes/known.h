@@ -37,8 +37,9 @@ struct known_file {
 	unsigned libraries;	   /* bit i: probe_libraries[i] */
 	struct probe_point *point; /* owned */
 	size_t n_points;
-	int handle; /* of the tracer, or -errno */
-	int watch;  /* of changes.h, or -errno */
+	char descriptor[64]; /* how its objects lead to theirs: layout.h; "" is not known */
+	int handle;	     /* of the tracer, or -errno */
+	int watch;	     /* of changes.h, or -errno */
 	uint32_t users;
 	uint64_t unused_since; /* ns, 0: it is used */
 };

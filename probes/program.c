@@ -43,6 +43,8 @@ static int specialise(struct program *p, const struct settings *settings, char *
 	flag(p, p->own[0]);
 	if (settings->modes & MODE_HTTP)
 		flag(p, "-DWITH_SOCKET");
+	else
+		flag(p, "-DTLS_ONLY");
 	if (settings->modes & MODE_TLS)
 		flag(p, "-DWITH_TLS");
 	if (settings_extras(settings) & EXTRA_PROCESS)
@@ -132,7 +134,7 @@ static const struct attachment {
 	{"on_process_exec", "sched_process_exec", MODE_AUTO, false},
 	{"on_sys_exit", "sys_exit", MODE_HTTP, false},
 	{"on_sys_enter", "sys_enter", MODE_HTTP, false},
-	{"on_socket_state", "inet_sock_set_state", MODE_HTTP, true},
+	{"on_socket_state", "inet_sock_set_state", MODE_AUTO, true},
 	{"on_retransmit", "tcp_retransmit_skb", MODE_HTTP, true},
 };
 

@@ -61,13 +61,14 @@ struct tls_call {
 	u64 out;  /* user address of the count, or how many pieces a vector has */
 	u64 from; /* how much of a vector was sent before */
 	u64 entered;
-	u64 sp;	   /* stack pointer at entry: a call that was left by longjmp is recognised */
-	u64 moved; /* ciphertext that the system calls inside sent, or received */
-	s32 fd;	   /* their descriptor; FD_NONE, FD_SEVERAL */
-	u16 layer; /* whose object conn is */
-	u16 tells; /* how the function tells its result */
-	u16 depth; /* nested calls of the same direction */
-	u16 ended; /* a read inside met the end of the connection: ENDED_* */
+	u64 sp;	    /* stack pointer at entry: a call that was left by longjmp is recognised */
+	u64 moved;  /* ciphertext that the system calls inside sent, or received */
+	s32 fd;	    /* their descriptor; FD_NONE, FD_SEVERAL */
+	u16 layer;  /* whose object conn is */
+	u16 tells;  /* how the function tells its result */
+	u16 depth;  /* nested calls of the same direction */
+	u16 ended;  /* a read inside met the end of the connection: ENDED_* */
+	u32 layout; /* of the object */
 };
 
 #define FD_NONE (-1)
@@ -250,6 +251,7 @@ int tls_enter(struct pt_regs *ctx)
 	c->fd = FD_NONE;
 	c->depth = 0;
 	c->ended = 0;
+	c->layout = SITE_LAYOUT(site);
 	return 0;
 }
 
@@ -354,7 +356,7 @@ int tls_return(struct pt_regs *ctx)
 			u64 entered = t->try_conn == key.conn ? t->try_entered : c->entered;
 
 			t->try_conn = 0;
-			exchange_send(ctx, &key, b, entered, tls_descriptor(c, n), 0);
+			exchange_send(ctx, &key, b, entered, tls_descriptor(c, n), 0, c->layout);
 		} else {
 			tls_send_again(t, c, &key);
 		}
@@ -885,7 +887,7 @@ int on_sys_exit(struct raw_args *ctx)
 			return 0;
 		b = call_bytes(nr, &r, ret);
 		if (b)
-			exchange_send(ctx, &key, b, entered, -1, proof(nr));
+			exchange_send(ctx, &key, b, entered, -1, proof(nr), 0);
 		return 0;
 	}
 	if (!exchanges.lookup(&key))
@@ -904,6 +906,27 @@ int on_sys_exit(struct raw_args *ctx)
 	if (b)
 		exchange_receive(ctx, &key, b, entered, polled, -1,
 				 proof(nr) | (ret < 0 ? EXCHANGE_FAILED : 0));
+	return 0;
+}
+#endif
+
+#ifdef TLS_ONLY
+/* When a process last closed a TCP socket, or began to connect one: until then each of
+ * its descriptors is what it was. */
+BPF_TABLE("lru_hash", u32, u64, changed, 8192);
+
+/* inet_sock_set_state: a socket that its peer closes stays open. A reset may arrive while
+ * any process runs: one too many is said to have changed. */
+int on_socket_state(struct raw_args *ctx)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32, from = ctx->arg[1], to = ctx->arg[2];
+	u64 now;
+
+	if (to != STATE_SYN_SENT &&
+	    ((from != STATE_ESTABLISHED && from != STATE_CLOSE_WAIT) || to == STATE_CLOSE_WAIT))
+		return 0;
+	now = bpf_ktime_get_ns();
+	changed.update(&tgid, &now);
 	return 0;
 }
 #endif

@@ -30,6 +30,9 @@
 /* Set by the tracer for the programs that watch sends: see tracer.c. */
 #define SITE_SEND (1ULL << 56)
 #define SITE_SENDS(site) ((site)&SITE_SEND)
+/* The number of the layout of its objects (steps.h), for those that see a send begin. */
+#define SITE_WITH_LAYOUT(layout) ((__u64)(layout) << 57)
+#define SITE_LAYOUT(site) ((__u32)((site) >> 57))
 
 /* As much of it as a program at the function's return asks for; the call's entry
  * notes the rest, and one program serves nearly all functions. */

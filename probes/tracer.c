@@ -54,6 +54,9 @@ struct tracer {
 	int exchanges, more, counts, tree, sockets, losses;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
+	int layouts, changed;
+	struct steps layout[LAYOUTS_MAX]; /* those that there are, from 1 on */
+	uint32_t n_layouts;
 	/* during tracer_drain() */
 	bool (*take)(void *ctx, const void *data, size_t size);
 	void *take_ctx;
@@ -267,6 +270,8 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->tree = map_fd(t, "tree");
 	t->sockets = map_fd(t, "sockets");
 	t->losses = map_fd(t, "losses");
+	t->layouts = map_fd(t, "layouts");
+	t->changed = map_fd(t, "changed");
 	t->multi = have_multi();
 	t->btf = btf_load();
 	t->repeats = btf_repeats(t->btf);
@@ -374,6 +379,36 @@ static int perf_uprobe(int program, const char *path, const struct probe_point *
 	int err = uprobe_attr(&attr, "uprobe", path, point->offset, point->is_return);
 
 	return err ? err : uprobe_event(&attr, program);
+}
+
+/* Its number, the same for all files of that layout; 0 if there are too many. */
+static uint32_t number_of(struct tracer *t, const struct steps *steps)
+{
+	uint32_t i = 1;
+
+	while (i <= t->n_layouts && memcmp(&t->layout[i], steps, sizeof(*steps)) != 0)
+		i++;
+	if (i <= t->n_layouts)
+		return i;
+	if (i == LAYOUTS_MAX || bpf_map_update_elem(t->layouts, &i, steps, BPF_ANY))
+		return 0;
+	t->layout[i] = *steps;
+	t->n_layouts = i;
+	return i;
+}
+
+void tracer_lay_out(struct tracer *t, const struct steps *steps, struct probe_point *points,
+		    size_t n)
+{
+	uint32_t number = number_of(t, steps);
+	uint64_t site;
+
+	for (size_t i = 0; i < n; i++) {
+		site = 0;
+		text_of(points[i].program, &site);
+		if (SITE_SENDS(site) && !points[i].first)
+			points[i].site |= SITE_WITH_LAYOUT(number);
+	}
 }
 
 static bool is_same_program(const struct probe_point *a, const struct probe_point *b)
@@ -537,6 +572,13 @@ bool tracer_walk(struct tracer *t, struct records_walk *walk, struct exchange_ke
 	*key = walk->next;
 	walk->ended = bpf_map_get_next_key(t->exchanges, key, &walk->next) != 0;
 	return true;
+}
+
+uint64_t tracer_changed(struct tracer *t, uint32_t tgid)
+{
+	uint64_t time;
+
+	return t->changed < 0 || bpf_map_lookup_elem(t->changed, &tgid, &time) ? 0 : time;
 }
 
 uint64_t tracer_socket(struct tracer *t, uint32_t tgid, int fd)

@@ -15,6 +15,7 @@
 #include "object.h"
 #include "parsers/records.h"
 #include "probe.h"
+#include "steps.h"
 
 struct tracer;
 
@@ -34,6 +35,11 @@ void tracer_free(struct tracer *tracer);
  * everything else 20 us for each point. */
 int tracer_attach_points(struct tracer *tracer, const char *path, const struct probe_point *points,
 			 size_t n);
+
+/* Tells how the TLS objects of a library lead to their descriptors, before the points of
+ * one file that are about them are attached. */
+void tracer_lay_out(struct tracer *tracer, const struct steps *steps, struct probe_point *points,
+		    size_t n);
 
 /* Gives a handle back. Returns at once: a thread waits for the kernel. */
 void tracer_detach(struct tracer *tracer, int handle);
@@ -76,6 +82,9 @@ uint64_t tracer_socket(struct tracer *tracer, uint32_t tgid, int fd);
  * nothing, or long ago. */
 bool tracer_sees_losses(const struct tracer *tracer);
 int tracer_losses(struct tracer *tracer, const struct endpoints *ends, struct losses *out);
+/* When the process last closed a TCP socket, or began to connect one; 0 never. Only
+ * where nobody watches sockets (built with TLS_ONLY): else tracer_socket() knows. */
+uint64_t tracer_changed(struct tracer *tracer, uint32_t tgid);
 
 /* The rest of a long request head. Returns bytes stored, or -ENOENT. */
 long tracer_more(struct tracer *tracer, const struct exchange *exchange, void *to, size_t size);

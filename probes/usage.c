@@ -64,6 +64,7 @@ static void tell(const struct known_file *f, struct discovery_file *out)
 		.libraries = f->libraries,
 		.point = f->point,
 		.n_points = f->n_points,
+		.descriptor = f->descriptor,
 		.err = f->handle < 0 ? f->handle : 0,
 	};
 }

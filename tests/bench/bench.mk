@@ -1,7 +1,7 @@
 # The benchmark. Included by the Makefile. `sudo make bench`; BENCH_QUICK=1 takes a minute.
 # The second server carries its own libssl, without symbols: nobody can probe it, as if it
 # stood on another machine.
-BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander empty)
+BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander empty goloop)
 
 bench: s3slower lab $(BENCH_BIN)
 	$(PYTHON) tests/bench/bench.py
@@ -19,5 +19,10 @@ $(B)/bench/server-static: tests/bench/server.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) \
 		-s -Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl
+
+$(B)/bench/goloop: tests/bench/goloop.go
+	@mkdir -p $(@D)
+	CGO_ENABLED=0 GO111MODULE=off GOCACHE=$(abspath $(B))/go-cache GOFLAGS= GOPROXY=off \
+		go build -o $@ $<
 
 .PHONY: bench bench-libraries

@@ -1,25 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a request costs with each TLS library, beside an empty probe at the same points.
+"""What a request costs with each TLS library, and Go's, beside an empty probe at the same points.
 
 A client asks for 1 KiB over one kept connection, in a closed loop, pinned to one CPU with its
 server. Its own CPU time is what counts, in the kernel or out of it: probes run there, and what
 else happens on the machine does not - but for the speed of the CPU, which on a shared one is
-now this, now that: so the best fifth of each loop counts, and of the rounds the best. In turns:
+now this, now that: so the best fifth of each loop counts, and what is added is the difference
+to the untraced loop of the same round. In turns:
 
   untraced   nothing is attached
   empty      a BPF program of two instructions at every point that s3slower would plant in this
              library: what the kernel takes for itself
   s3slower   ./s3slower --mode LIBRARY: the points with our programs, and a line for each request
 
-The numbers are microseconds of CPU a request, the best round. "ratio" is what s3slower
+The numbers are microseconds of CPU a request, medians over the rounds. "ratio" is what s3slower
 adds divided by what the empty program adds, "?" where that is lost in the noise. All raw numbers
-are printed.
+are printed. A Go program has no return probes: each of its return instructions has one like the
+entry's. With arguments, only these libraries are measured.
 """
 import glob
 import mmap
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,26 +36,46 @@ LOOP_S = 0.3 if bench.QUICK else 0.4
 NOISE_US = 0.5
 EXTENSION = glob.glob("/usr/lib/python3/dist-packages/_awscrt*.so")
 PYTHON = glob.glob("/usr/lib/*-linux-gnu/libpython3.*.so.1.0")
-LIBRARIES = {"openssl": "libssl.so", "gnutls": "libgnutls.so", "nss": "libssl3.so",
-             "s2n": "_awscrt"}
+GO = bench.BIN / "goloop"
+# What the names of its files begin with, and the client.
+LIBRARIES = {"openssl": ("libssl.so", [LAYER, "openssl"]),
+             "gnutls": ("libgnutls.so", [LAYER, "gnutls"]),
+             "nss": ("libssl3.so", [LAYER, "nss"]),
+             "s2n": ("_awscrt", [LAYER, "s2n"]),
+             "gotls": (GO.name, [GO])}
+
+
+def tracing(library):
+    """A library is found where it is installed, a program when it runs: too late for us."""
+    by_hand = ["--library", f"gotls:{GO}"] if library == "gotls" else []
+    return [S3SLOWER, "--mode", library, *by_hand]
+
+
+def words_of(library, server):
+    """What runs the client, once more each time."""
+    client = LIBRARIES[library][1]
+    more = [str(server.port), "loop"] if client[0] == LAYER else [str(server.port)]
+    return [*client, *more, str(LOOP_S), "/bucket/1024/key"]
 
 
 def points(library):
     """Where s3slower would plant its probes: (file, [(offset, "entry"|"return"), ...])."""
-    out = subprocess.run([S3SLOWER, "--ebpf", "--mode", library], capture_output=True, text=True,
+    out = subprocess.run([*tracing(library), "--ebpf"], capture_output=True, text=True,
                          env=environment()).stdout
     found = {}
     for line in out.splitlines():
-        if not line.startswith("// tls_"):
+        if not line.startswith(("// tls_", "// go_")):
             continue
-        _, _, where, kind = line.split()
+        _, program, where, kind = line.split()
+        if program.startswith("go_"):
+            kind = "entry"  # of the instruction
         path, offset = where.rsplit("+", 1)
-        if os.path.basename(path).startswith(LIBRARIES[library]) and "/proc/" not in path:
+        if os.path.basename(path).startswith(LIBRARIES[library][0]) and "/proc/" not in path:
             found.setdefault(path, []).append((offset, kind))
     if not found:
         raise Unmeasured(f"{library}: its library is not on this machine")
-    # The newest name is what programs load.
-    return sorted(found.items())[0]
+    # What programs load is installed; somebody may have a copy mapped.
+    return min(found.items(), key=lambda item: (not item[0].startswith(("/usr/", "/lib")), item[0]))
 
 
 def loop(library, server):
@@ -62,8 +85,7 @@ def loop(library, server):
     env = environment()
     if EXTENSION and PYTHON:
         env.update(S2N_LIBRARY=EXTENSION[0], PYTHON_LIBRARY=PYTHON[0])
-    process = subprocess.Popen([LAYER, library, str(server.port), "loop", str(LOOP_S),
-                                "/bucket/1024/key"], stdin=subprocess.PIPE,
+    process = subprocess.Popen(words_of(library, server), stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
                                preexec_fn=child(one))
     out, err = process.communicate("\n", timeout=30)
@@ -87,7 +109,7 @@ def with_empty(library, server):
 
 
 def with_ours(library, server):
-    column = bench.Column("s3slower", [S3SLOWER, "--mode", library, "-o", "/dev/null"])
+    column = bench.Column("s3slower", [*tracing(library), "-o", "/dev/null"])
     with bench.Tracer(column) as tracer:
         for task in os.listdir(f"/proc/{tracer.pid}/task"):
             os.sched_setaffinity(int(task), CPUS[:-1] or CPUS)
@@ -104,10 +126,12 @@ def measure(library, server):
         untraced.append(loop(library, server))
         empty.append(with_empty(library, server))
         ours.append(with_ours(library, server))
-    by_empty, by_ours = min(empty) - min(untraced), min(ours) - min(untraced)
+    by_empty, by_ours = (statistics.median(x - base for x, base in zip(column, untraced))
+                         for column in (empty, ours))
     ratio = f"{by_ours / by_empty:.2f}" if by_empty >= NOISE_US else "?"
-    print(f"{library:8} {min(untraced):9.1f} {min(empty):8.1f} {min(ours):9.1f} {by_empty:12.1f} "
-          f"{by_ours:14.1f} {ratio:>6}", flush=True)
+    medians = [statistics.median(column) for column in (untraced, empty, ours)]
+    print("{:8} {:9.1f} {:8.1f} {:9.1f} {:12.1f} {:14.1f} {:>6}".format(
+        library, *medians, by_empty, by_ours, ratio), flush=True)
     return [(name, " ".join(f"{x:.1f}" for x in numbers)) for name, numbers in
             (("untraced", untraced), ("empty", empty), ("s3slower", ours))]
 
@@ -127,7 +151,7 @@ def main():
             if EXTENSION:  # s3slower finds it where a program has it mapped
                 with open(EXTENSION[0], "rb") as file:
                     held = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ | mmap.PROT_EXEC)
-            for library in LIBRARIES:
+            for library in sys.argv[1:] or LIBRARIES:
                 try:
                     raw[library] = measure(library, server)
                 except Unmeasured as why:

@@ -135,10 +135,9 @@ for (let s = 0; s < args.length; s += 2)
 
 
 @contextlib.contextmanager
-def python(code, *args):
-    process = subprocess.Popen([harness.PYTHON, "-c", code, *map(str, args)],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                               env=harness.clean_env())
+def program_of(command, **env):
+    process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True, env=harness.clean_env(**env))
     try:
         yield process
     finally:
@@ -147,6 +146,10 @@ def python(code, *args):
         process.stdin.close()
         process.stdout.close()
         process.wait()
+
+
+def python(code, *args):
+    return program_of([harness.PYTHON, "-c", code, *args])
 
 
 def go(process):

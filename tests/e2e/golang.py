@@ -77,7 +77,12 @@ def check_pair(row, report):
     """The row is that of the request, and the answer in it is that request's."""
     name = f"{row['method']} {row['key']}"
     expect(row["via"] == "gotls", f"{name}: via is {row['via']}")
-    expect(row["fd"] is None, f"{name}: fd is {row['fd']}")
+    expect(row["fd"] is not None, f"{name}: the descriptor is not known")
+    local, port = report["local"].rsplit(":", 1)
+    for what, want in (("local_address", local), ("local_port", int(port)),
+                       ("peer_address", "127.0.0.1"),
+                       ("peer_port", program.server().ports["https"])):
+        expect(row[what] in (None, want), f"{name}: {what} is {row[what]}, not {want}")
     expect(row["method"] == report["method"], f"{name}: the client sent {report}")
     expect(row["request_id"] == request_id(row["key"]),
            f"{name}: has another's answer, {row['request_id']}")

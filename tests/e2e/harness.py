@@ -34,8 +34,8 @@ ATTEMPTS = 3
 STATES = ("complete", "partial", "no_response")
 PHASES = ("send_ms", "expect_ms", "wait_ms", "recv_ms", "stall_ms")
 KEYS = ("timestamp pid tid comm uid method operation log_operation bucket key endpoint region"
-        " path latency_ms ttfb_ms phases why why_ms why_share felt_ms retransmits"
-        " retransmit_ms request_size response_size throughput_mb_s status_code"
+        " path latency_ms ttfb_ms phases why why_ms why_share felt_ms retransmits retransmit_ms"
+        " request_size response_size throughput_mb_s status_code"
         " is_error error_code error_message request_id host_id attempt max_attempts invocation_id"
         " backoff_ms state client_type client_version via http_version stream_id fd local_address"
         " local_port peer_address peer_port"

@@ -74,7 +74,7 @@ static HOST_UNUSED void host_send(u64 conn, struct slice s)
 
 	host.now += host.call_ns;
 	bytes_plain(&b, (u64)copy, s.n);
-	exchange_send(NULL, &key, &b, entered, -1, 0);
+	exchange_send(NULL, &key, &b, entered, -1, 0, 0);
 	free(copy);
 }
 
@@ -141,7 +141,7 @@ static HOST_UNUSED void host_vector_from(u64 conn, const struct host_iovec *piec
 	host.now += host.call_ns;
 	bytes_gather(stage, (u64)pieces, n_pieces, n, from);
 	if (send)
-		exchange_send(NULL, &key, &stage->b, entered, -1, 0);
+		exchange_send(NULL, &key, &stage->b, entered, -1, 0, 0);
 	else
 		exchange_receive(NULL, &key, &stage->b, entered, host.polled, -1, 0);
 }

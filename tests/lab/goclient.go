@@ -21,7 +21,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"runtime"
@@ -39,6 +41,7 @@ type report struct {
 	Received int    `json:"received"`
 	Start    int64  `json:"start"`
 	End      int64  `json:"end"`
+	Local    string `json:"local"`
 }
 
 var (
@@ -49,6 +52,7 @@ var (
 	stress   = flag.Bool("stress", false, "collect garbage all the time, deepen stacks")
 	pause    = flag.Duration("pause", 0, "between two requests of a worker")
 	wait     = flag.Bool("wait", false, "begin when there is a line on stdin")
+	hold     = flag.Bool("hold", false, "keep connections until there is a line on stdin")
 
 	base   *url.URL
 	config *tls.Config
@@ -104,7 +108,7 @@ func key(r *http.Request) string {
 }
 
 // answered reads the response to its end.
-func answered(r *http.Request, response *http.Response, start time.Time) {
+func answered(r *http.Request, response *http.Response, local net.Addr, start time.Time) {
 	n, err := io.Copy(io.Discard, response.Body)
 	response.Body.Close()
 	if err != nil {
@@ -112,17 +116,21 @@ func answered(r *http.Request, response *http.Response, start time.Time) {
 		return
 	}
 	told(report{key(r), r.Method, response.StatusCode, int(r.ContentLength), int(n),
-		start.UnixNano(), time.Now().UnixNano()})
+		start.UnixNano(), time.Now().UnixNano(), local.String()})
 }
 
 func withClient(client *http.Client, r *http.Request) {
+	var local net.Addr
 	start := time.Now()
-	response, err := client.Do(r)
+	response, err := client.Do(r.WithContext(httptrace.WithClientTrace(r.Context(),
+		&httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+			local = info.Conn.LocalAddr()
+		}})))
 	if err != nil {
 		fail(key(r), err)
 		return
 	}
-	answered(r, response, start)
+	answered(r, response, local, start)
 }
 
 // withConn lets a goroutine wait in Read, then lets another one write.
@@ -140,7 +148,7 @@ func withConn(conn *tls.Conn, r *http.Request) {
 			fail(key(r), err)
 			return
 		}
-		answered(r, response, start)
+		answered(r, response, conn.LocalAddr(), start)
 	}()
 	<-ready
 	runtime.Gosched()
@@ -175,7 +183,9 @@ func work(worker int, client *http.Client) {
 			fail("dial", err)
 			return
 		}
-		defer conn.Close()
+		if !*hold {
+			defer conn.Close()
+		}
 	}
 	for i := 0; *until != "" && atomic.LoadInt32(&ended) == 0 || *until == "" && i < *requests; i++ {
 		one := func() {
@@ -221,8 +231,9 @@ func main() {
 	}}
 	buffered := bufio.NewWriter(os.Stdout)
 	output.Encoder = json.NewEncoder(buffered)
+	input := bufio.NewReader(os.Stdin)
 	if *wait {
-		bufio.NewReader(os.Stdin).ReadString('\n')
+		input.ReadString('\n')
 	}
 	if *stress {
 		debug.SetGCPercent(1)
@@ -245,4 +256,7 @@ func main() {
 	all.Wait()
 	output.Encode(map[string]int64{"errors": errors})
 	buffered.Flush()
+	if *hold {
+		input.ReadString('\n')
+	}
 }

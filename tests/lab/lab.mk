@@ -1,9 +1,9 @@
 # The laboratory's C clients. Included by the Makefile.
 LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy reuse sandboxed)
 
-lab: $(LAB_BIN) $(B)/lab/libssl.so.ktls
+lab: $(LAB_BIN) $(B)/lab/libssl.so.ktls $(B)/lab/libssl.so.liar
 
-$(B)/lab/libssl.so.ktls: tests/lab/ktls.c config.mk
+$(B)/lab/libssl.so.%: tests/lab/%.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) $(ENDBR64) -fPIC -shared -o $@ $<
 

@@ -17,6 +17,8 @@
  * peeked; s2n: s2n_sendv_with_offset, from every offset that a call left off at file
  * gnutls_record_send_file for the body
  *
+ * A REQUEST "wait - - 0" is none: it prints our port, and waits for a line.
+ *
  * Prints the status of each answer and how many bytes its body had; with "loop" how many
  * requests there were, in how many microseconds, and how many nanoseconds of CPU one took in
  * the best fifth of the time. "nss PORT other
@@ -567,9 +569,24 @@ static void loop(const struct layer *l, double seconds, const char *path)
 	       (long)(cost[n / 5] / CHUNK));
 }
 
+/* Says whose connection it is, and keeps it until somebody has looked. */
+static void hold(int fd)
+{
+	struct sockaddr_in local;
+	socklen_t n = sizeof(local);
+
+	if (getsockname(fd, (struct sockaddr *)&local, &n))
+		die("getsockname: %m");
+	printf("%d\n", ntohs(local.sin_port));
+	fflush(stdout);
+	if (getchar() == EOF)
+		die("nobody looks");
+}
+
 int main(int argc, char **argv)
 {
 	const struct layer *l = layers;
+	int fd;
 
 	if (argc < 5)
 		die("layer openssl|gnutls|nss|s2n PORT REQUEST...");
@@ -580,7 +597,8 @@ int main(int argc, char **argv)
 		nss_other(atoi(argv[2]), argv[4]);
 		return 0;
 	}
-	l->open(connected(atoi(argv[2])));
+	fd = connected(atoi(argv[2]));
+	l->open(fd);
 	if (strcmp(argv[3], "loop") == 0) {
 		/* Once before the clock starts, and a word to whom it may concern. */
 		loop(l, 0, argv[5]);
@@ -591,8 +609,14 @@ int main(int argc, char **argv)
 	} else {
 		for (int i = 3; i + 3 < argc; i += 4) {
 			int status;
-			long n = request(l, call_named(argv[i]), argv[i + 1], argv[i + 2],
-					 (size_t)atol(argv[i + 3]), &status);
+			long n;
+
+			if (strcmp(argv[i], "wait") == 0) {
+				hold(fd);
+				continue;
+			}
+			n = request(l, call_named(argv[i]), argv[i + 1], argv[i + 2],
+				    (size_t)atol(argv[i + 3]), &status);
 
 			printf("%d %ld\n", status, n);
 		}

@@ -56,6 +56,44 @@ EXPORTED int SSL_write_ex(void *ssl, const void *data, size_t n, size_t *written
 	ret = write_internal(ssl, data, n, NO_FLAGS written);
 	return ret < 0 ? 0 : ret;
 }
+
+/* From 3.2 on, what looks like an SSL object may be QUIC's, and lead elsewhere. */
+struct ssl {
+	int type;
+	long unused[7];
+	void *rbio;
+};
+
+EXPORTED void *SSL_get_rbio(const struct ssl *ssl)
+{
+	const struct ssl *tls = ssl;
+
+	if (ssl && (ssl->type == 1 || ssl->type == 2))
+		return helper(NULL, ssl) ? NULL : (void *)&unknown;
+	if (ssl && ssl->type != 0)
+		tls = ssl->type == 3 && helper(NULL, ssl) ? ssl->rbio : NULL;
+	return tls ? tls->rbio : NULL;
+}
+
+/* No callback of old: built without what is deprecated. */
+struct bio {
+	void *library;
+	const struct {
+		int type;
+	} * method;
+	void *callback, *argument;
+	int init, shutdown, flags, retry_reason, num;
+};
+
+EXPORTED int BIO_method_type(const struct bio *bio)
+{
+	return bio->method->type;
+}
+
+EXPORTED int BIO_get_retry_reason(const struct bio *bio)
+{
+	return bio->retry_reason;
+}
 #elif defined(LIKE_BORINGSSL)
 EXPORTED int SSL_write(void *ssl, const void *data, int n)
 {

@@ -28,6 +28,7 @@ static void make_diagnosis(void)
 			  .n_points = 6,
 			  .n_emulated = 5,
 			  .points = "send +0x355e0, receive +0x352d0",
+			  .descriptor = "as its accessors tell",
 			  .cost_us = 1.25,
 			  .users = 3},
 			 {.library = "gnutls",
@@ -102,6 +103,7 @@ static void a_report_for_people(void)
 		"libraries]\n",
 		"\n  /lib/libssl.so.3 (openssl)\n    build id a939, with exported symbols only\n"
 		"    probed at send +0x355e0, receive +0x352d0: about 1.2 us a call\n"
+		"    descriptors read from its objects, as its accessors tell\n"
 		"    used by 3 processes: curl 4, python3 5, aws 7\n",
 		"    cannot be probed: none of its functions is there\n",
 		"\n  java 1234 (JSSE): Java has TLS of its own\n",

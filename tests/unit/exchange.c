@@ -679,7 +679,7 @@ static void a_call_seen_half_says_so(void)
 
 	host_reset();
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, 0, -1, 0);
+	exchange_send(NULL, &key, &b, 0, -1, 0, 0);
 	CU_ASSERT(host_record(CONN)->flags & EXCHANGE_LATE_START);
 	CU_ASSERT_EQUAL(host_record(CONN)->t_start, host.now);
 }
@@ -693,7 +693,7 @@ static void a_descriptor_is_learnt(void)
 
 	host_reset();
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, host.now, -1, 0);
+	exchange_send(NULL, &key, &b, host.now, -1, 0, 0);
 	e = &exchanges.lookup(&key)->exchange;
 	CU_ASSERT_EQUAL(e->fd, -1);
 	bytes_plain(&b, (u64)ok.p, ok.n);
@@ -708,7 +708,7 @@ static const struct exchange *tls_request(u64 conn, s32 fd)
 	struct bytes b;
 
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, host.now, fd, 0);
+	exchange_send(NULL, &key, &b, host.now, fd, 0, 0);
 	bytes_plain(&b, (u64)none.p, none.n);
 	exchange_receive(NULL, &key, &b, host.now, 0, -1, 0);
 	return &exchanges.lookup(&key)->exchange;
@@ -868,7 +868,7 @@ static void connections_of_go_have_no_number(void)
 
 	host_reset();
 	bytes_plain(&b, (u64)get.p, get.n);
-	exchange_send(NULL, &key, &b, host.now, -1, 0);
+	exchange_send(NULL, &key, &b, host.now, -1, 0, 0);
 	CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.connection, 0);
 	CU_ASSERT_EQUAL(exchanges.lookup(&key)->exchange.number, 0);
 }
@@ -890,6 +890,120 @@ static void two_descriptors_are_none(void)
 	CU_ASSERT(e->flags & EXCHANGE_FD_MISMATCH);
 	CU_ASSERT_EQUAL(e->fd, CONN);
 	CU_ASSERT_EQUAL(host_count(COUNT_FD_MISMATCH), 1);
+}
+
+/* An object that leads to a descriptor as OpenSSL's do. */
+static struct tls_object {
+	u64 first[2];
+	u64 *bio;
+	u64 bios[8], method;
+} tls_object;
+
+static const struct steps to_descriptor = {
+	.step = {{0x10, STEP_FOLLOW | STEP_FROM_MARK | STEP_MARK, ~0ULL, 0},
+		 {0x08, STEP_FOLLOW | STEP_FROM_MARK, ~0ULL, 0},
+		 {0x00, STEP_IS | STEP_OR, 0xffff, 0x777},
+		 {0x00, STEP_IS, 0xffff, 0x505},
+		 {0x38, STEP_DESCRIPTOR | STEP_FROM_MARK, 0xffffffff, 0x7fffffff}}};
+
+static void make_tls_object(s32 fd)
+{
+	tls_object.bio = tls_object.bios;
+	tls_object.bios[1] = (u64)&tls_object.method;
+	tls_object.bios[7] = (u32)fd;
+	tls_object.method = 0xab0505;
+}
+
+/* A request on it, where a call shows that descriptor. */
+static const struct exchange *object_request(u32 layer, s32 fd)
+{
+	struct exchange_key key = {(u64)&tls_object, HOST_TGID, layer};
+	struct bytes b;
+
+	bytes_plain(&b, (u64)get.p, get.n);
+	exchange_send(NULL, &key, &b, host.now, fd, 0, 1);
+	bytes_plain(&b, (u64)ok.p, ok.n);
+	exchange_receive(NULL, &key, &b, host.now, 0, -1, 0);
+	return &exchanges.lookup(&key)->exchange;
+}
+
+static void descriptors_are_read_from_objects(void)
+{
+	const u32 one = 1;
+	const struct exchange *e;
+
+	host_reset();
+	layouts.update(&one, &to_descriptor);
+	make_tls_object(42);
+	e = object_request(LAYER_OPENSSL, -1);
+	CU_ASSERT_EQUAL(e->fd, 42);
+	CU_ASSERT(e->flags & EXCHANGE_FD_READ);
+	CU_ASSERT(e->socket != 0);
+	/* Read once for a connection: it is the same until the object is done with. */
+	tls_object.bios[7] = 43;
+	e = object_request(LAYER_OPENSSL, -1);
+	CU_ASSERT_EQUAL(e->fd, 42);
+	exchange_end(NULL, &(struct exchange_key){(u64)&tls_object, HOST_TGID, LAYER_OPENSSL});
+	e = object_request(LAYER_OPENSSL, -1);
+	CU_ASSERT_EQUAL(e->fd, 43);
+	/* But for Go, where nothing may tell that an object is another one. */
+	e = object_request(LAYER_GOTLS, -1);
+	CU_ASSERT_EQUAL(e->fd, 43);
+	tls_object.bios[7] = 44;
+	e = object_request(LAYER_GOTLS, -1);
+	CU_ASSERT_EQUAL(e->fd, 44);
+}
+
+static void objects_that_tell_nothing(void)
+{
+	const u32 one = 1;
+
+	for (int how = 0; how < 6; how++) {
+		const struct exchange *e;
+
+		host_reset();
+		layouts.update(&one, &to_descriptor);
+		make_tls_object(42);
+		if (how == 0)
+			tls_object.method = 0x401; /* memory */
+		if (how == 1)
+			tls_object.method = 0x777; /* the other one that is right */
+		if (how == 2)
+			tls_object.bios[7] = (u32)-1;
+		if (how == 3)
+			layouts.lookup(&one)->off = 1;
+		if (how == 4)
+			layouts.lookup(&one)->step[4] = (struct step){0}; /* it leads nowhere */
+		if (how == 5)
+			host.fault_at = 3; /* behind the request's first bytes */
+		e = object_request(LAYER_OPENSSL, -1);
+		CU_ASSERT_EQUAL(e->fd, how == 1 ? 42 : -1);
+		CU_ASSERT_EQUAL(!!(e->flags & EXCHANGE_FD_READ), how == 1);
+	}
+}
+
+static void a_layout_is_believed_until_it_is_wrong(void)
+{
+	const u32 one = 1;
+	const struct exchange *e;
+
+	host_reset();
+	layouts.update(&one, &to_descriptor);
+	make_tls_object(42);
+	e = object_request(LAYER_OPENSSL, 42);
+	CU_ASSERT(!(e->flags & EXCHANGE_FD_MISMATCH));
+	CU_ASSERT_EQUAL(host_count(COUNT_FD_WRONG), 0);
+	e = object_request(LAYER_OPENSSL, 7);
+	CU_ASSERT(e->flags & EXCHANGE_FD_MISMATCH);
+	CU_ASSERT_EQUAL(host_count(COUNT_FD_WRONG), 1);
+	CU_ASSERT_EQUAL(layouts.lookup(&one)->off, 1);
+	/* From then on only what calls show. */
+	e = object_request(LAYER_OPENSSL, 7);
+	CU_ASSERT(!(e->flags & (EXCHANGE_FD_MISMATCH | EXCHANGE_FD_READ)));
+	CU_ASSERT_EQUAL(e->fd, 7);
+	e = object_request(LAYER_GOTLS, -1);
+	CU_ASSERT_EQUAL(e->fd, -1);
+	CU_ASSERT_EQUAL(host_count(COUNT_FD_WRONG), 1);
 }
 
 /* Go: counted when it is entered, known to have worked when it returns. */
@@ -941,7 +1055,7 @@ static void goroutines_have_no_thread(void)
 		host_reset();
 		key.layer = layer;
 		bytes_plain(&b, (u64)get.p, get.n);
-		exchange_send(NULL, &key, &b, host.now, -1, 0);
+		exchange_send(NULL, &key, &b, host.now, -1, 0, 0);
 		bytes_plain(&b, (u64)head.p, head.n);
 		/* the read was entered before the request was sent */
 		exchange_receive(NULL, &key, &b, host.now - 900 * MS, 0, -1, 0);
@@ -1067,6 +1181,9 @@ CU_TestInfo exchange_tests[] = {
 	{"a request knows its ends", a_request_knows_its_ends},
 	{"a socket from before is told from the next", a_socket_from_before_is_told_from_the_next},
 	{"two descriptors are none", two_descriptors_are_none},
+	{"descriptors are read from objects", descriptors_are_read_from_objects},
+	{"objects that tell nothing", objects_that_tell_nothing},
+	{"a layout is believed until it is wrong", a_layout_is_believed_until_it_is_wrong},
 	{"requests are numbered", requests_are_numbered},
 	{"setting up is the first request's", setting_up_is_the_first_requests},
 	{"connections of Go have no number", connections_of_go_have_no_number},

@@ -225,17 +225,20 @@ static void test_counters(void)
 				     .opaque = 12,
 				     .calls_evicted = 10,
 				     .jobs_evicted = 11,
-				     .output_errors = 9};
+				     .output_errors = 9,
+				     .misread = 13};
 	add("GetObject", "media", 2, false);
 	CU_ASSERT_STRING_EQUAL(
 		written("none", false),
 		"23 shown, 1 filtered out, 4 not S3, 5 lost, 6 evicted, 7 truncated, "
-		"8 not followed, 12 opaque, 10 calls evicted, 11 jobs evicted, 9 output errors\n");
+		"8 not followed, 12 opaque, 10 calls evicted, 11 jobs evicted, 9 output errors, "
+		"13 descriptors misread\n");
 	written("text", false);
 	CU_ASSERT_STRING_EQUAL(
 		row("23 shown", 0),
 		"23 shown, 1 filtered out, 4 not S3, 5 lost, 6 evicted, 7 truncated, "
-		"8 not followed, 12 opaque, 10 calls evicted, 11 jobs evicted, 9 output errors");
+		"8 not followed, 12 opaque, 10 calls evicted, 11 jobs evicted, 9 output errors, "
+		"13 descriptors misread");
 	/* An estimate may have become smaller since. */
 	since = counters_since(&counters, &before);
 	CU_ASSERT(since.shown == 20 && since.lost == 0 && since.evicted == 0 &&
