@@ -34,6 +34,7 @@
 #include "probes/doctor.h"
 #include "probes/headers.h"
 #include "probes/identity.h"
+#include "probes/memory.h"
 #include "probes/process.h"
 #include "probes/program.h"
 #include "probes/selftest.h"
@@ -510,6 +511,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
 	if (!covered || covered == -ETIME)
 		diagnosis_coverage(&diagnosis, covered == -ETIME, stderr);
+	memory_rest();
 	status = loop(run, signals, command);
 	note_lost(run);
 	show_close(run->show);
