@@ -87,13 +87,15 @@ static const struct field fields[] = {
 	{KEY(",", "local_port"), BARE, column_port, AT(ends.local_port), 0},
 	{KEY(",", "peer_address"), QUOTED, column_peer_address, AT(ends), 0},
 	{KEY(",", "peer_port"), BARE, column_port, AT(ends.peer_port), 0},
-	{KEY(",", "connection_id"), BARE, column_size, AT(connection_id), 0},
+	{KEY(",\"connection\":{", "id"), BARE, column_size, AT(connection_id), 0},
 	{KEY(",", "request_number"), BARE, column_int, AT(number), 0},
 	{KEY(",", "reused"), BARE, column_maybe, AT(reused), 0},
 	{KEY(",", "idle_ms"), BARE, column_exact_ms, AT(idle_ns), 0},
+	{KEY(",", "dns_ms"), BARE, column_exact_ms, AT(dns_ns), 0},
 	{KEY(",", "connect_ms"), BARE, column_exact_ms, AT(connect_ns), 0},
 	{KEY(",", "tls_ms"), BARE, column_exact_ms, AT(tls_ns), 0},
-	{KEY(",", "is_s3"), BARE, column_truth, AT(is_s3), 0},
+	{KEY(",", "tls_resumed"), BARE, column_maybe, AT(resumed), 0},
+	{KEY("},", "is_s3"), BARE, column_truth, AT(is_s3), 0},
 	{KEY(",", "truncated"), BARE, column_truth, AT(truncated), 0},
 };
 
@@ -103,7 +105,7 @@ static const struct slice lost = SLICE(",\"lost\":");
 
 const char *json_key(size_t i)
 {
-	static const char *const others[] = {"phases", "lost"};
+	static const char *const others[] = {"phases", "connection", "lost"};
 
 	if (i < N_FIELDS)
 		return fields[i].name;

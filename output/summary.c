@@ -13,6 +13,7 @@ const char *const summary_phase_name[PHASES] = {
 	[PHASE_RECV] = "recv", [PHASE_STALL] = "stall",
 };
 const char *const summary_setup_name[SETUPS] = {
+	[SETUP_DNS] = "dns",
 	[SETUP_CONNECT] = "connect",
 	[SETUP_TLS] = "tls",
 };
@@ -25,12 +26,13 @@ static const size_t phase_at[PHASES] = {
 	[PHASE_STALL] = offsetof(struct request, stall_ns),
 };
 /* Whether a first request without it means that it was not seen. */
-enum due { DUE_ALWAYS, DUE_WITH_TLS };
+enum due { DUE_ALWAYS, DUE_WITH_TLS, DUE_NEVER };
 
 static const struct {
 	size_t at;
 	enum due due;
 } setup[SETUPS] = {
+	[SETUP_DNS] = {offsetof(struct request, dns_ns), DUE_NEVER},
 	[SETUP_CONNECT] = {offsetof(struct request, connect_ns), DUE_ALWAYS},
 	[SETUP_TLS] = {offsetof(struct request, tls_ns), DUE_WITH_TLS},
 };

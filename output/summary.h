@@ -18,7 +18,7 @@
 
 /* What a request's latency is made of, and what comes before a connection's first. */
 enum summary_phase { PHASE_SEND, PHASE_EXPECT, PHASE_WAIT, PHASE_RECV, PHASE_STALL, PHASES };
-enum summary_setup { SETUP_CONNECT, SETUP_TLS, SETUPS };
+enum summary_setup { SETUP_DNS, SETUP_CONNECT, SETUP_TLS, SETUPS };
 
 extern const char *const summary_phase_name[PHASES];
 extern const char *const summary_setup_name[SETUPS];

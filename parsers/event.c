@@ -13,7 +13,7 @@ int event_check(const struct exchange *e)
 	/* Times and sizes leave room for a sign and a sum: 2^62 ns are 146 years. */
 	if ((e->t_start | e->t_head | e->t_body | e->t_sent | e->t_interim | e->t_first |
 	     e->t_last | e->t_end | e->t_emit | e->stall_ns | e->sent | e->received | e->head_sent |
-	     e->connection | e->t_before | e->connect_ns | e->tls_ns) >>
+	     e->connection | e->t_before | e->connect_ns | e->tls_ns | e->t_setup) >>
 	    62)
 		return -EBADMSG;
 	return 0;
@@ -70,6 +70,24 @@ static int decode_frames(const void *data, size_t size, struct event *out)
 	return 0;
 }
 
+static int decode_lookup(const void *data, size_t size, struct event *out)
+{
+	struct event_lookup *l = &out->lookup;
+
+	if (size < LOOKUP_FIXED)
+		return -EBADMSG;
+	memcpy(l, data, LOOKUP_FIXED);
+	if (l->n == 0 || l->n > LOOKUP_NAME_CAP || size - LOOKUP_FIXED < l->n ||
+	    l->entered > l->time || l->time >> 62)
+		return -EBADMSG;
+	memcpy(l->name, (const char *)data + LOOKUP_FIXED, l->n);
+	if (memchr(l->name, 0, l->n) != l->name + l->n - 1)
+		return -EBADMSG;
+	out->time = l->time;
+	out->tgid = l->tgid;
+	return 0;
+}
+
 int event_decode(const void *data, size_t size, struct event *out)
 {
 	struct event_process process;
@@ -96,6 +114,8 @@ int event_decode(const void *data, size_t size, struct event *out)
 	}
 	if (kind == EVENT_FRAMES)
 		return decode_frames(data, size, out);
+	if (kind == EVENT_LOOKUP)
+		return decode_lookup(data, size, out);
 	if ((kind != EVENT_EXIT && kind != EVENT_EXEC) || size < sizeof(process))
 		return -EBADMSG;
 	memcpy(&process, data, sizeof(process));

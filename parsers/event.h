@@ -15,6 +15,7 @@ struct event {
 	struct exchange exchange; /* EVENT_EXCHANGE; of EVENT_FRAMES, EXCHANGE_FIXED bytes of it */
 	struct event_frames frames; /* EVENT_FRAMES only */
 	const void *told;	    /* its bytes, where they were */
+	struct event_lookup lookup; /* EVENT_LOOKUP only */
 };
 
 /* When it was sent. 0, or -EBADMSG for what is too short to tell. */

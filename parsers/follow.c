@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "event.h"
 #include "inflight.h"
+#include "lookup.h"
 #include "pending.h"
 #include "streams.h"
 
@@ -30,6 +31,7 @@ struct follow {
 	struct batch *batch;
 	struct inflight *inflight;
 	struct streams *streams;
+	struct lookups *lookups;
 	struct dying dying[DYING_MAX];
 	size_t n_dying;
 	uint64_t looked;     /* at what is under way */
@@ -55,7 +57,8 @@ struct follow *follow_new(const struct records *records, const struct follower *
 	f->batch = batch_new();
 	f->inflight = inflight_new(INFLIGHT_MAX);
 	f->streams = streams_new(CONNECTIONS_MAX, STREAMS_MAX);
-	if (f->batch && f->inflight && f->streams)
+	f->lookups = lookups_new();
+	if (f->batch && f->inflight && f->streams && f->lookups)
 		return f;
 	follow_free(f);
 	return NULL;
@@ -68,6 +71,7 @@ void follow_free(struct follow *f)
 	batch_free(f->batch);
 	inflight_free(f->inflight);
 	streams_free(f->streams);
+	lookups_free(f->lookups);
 	free(f);
 }
 
@@ -97,7 +101,16 @@ static bool is_connection(const struct follow *f, const struct exchange *e, bool
 	       f->to.is_socket(e->key.tgid, e->fd);
 }
 
-/* Builds the rows of an exchange in f->rows; returns how many. */
+/* Builds the rows of an exchange in f->rows; returns how many. rest: of its head. */
+static int build(struct follow *f, const struct exchange *e, struct slice rest, bool final)
+{
+	int n = request_build(e, rest, f->context, final, f->rows, PIPELINED_MAX);
+
+	if (f->rows[0].state != REQUEST_NOT_HTTP)
+		f->rows[0].dns_ns = lookups_find(f->lookups, e);
+	return n;
+}
+
 static int build_rows(struct follow *f, const struct exchange *e, bool final)
 {
 	struct slice rest = SLICE_NONE;
@@ -108,7 +121,7 @@ static int build_rows(struct follow *f, const struct exchange *e, bool final)
 		if (got > 0)
 			rest = (struct slice){f->more, (size_t)got};
 	}
-	return request_build(e, rest, f->context, final, f->rows, PIPELINED_MAX);
+	return build(f, e, rest, final);
 }
 
 /* Shows the exchange if it is whole, or if final says that this is all there
@@ -148,8 +161,7 @@ static void show_streams(struct follow *f)
 	struct streamed stream;
 
 	while (!*f->to.stop && streams_next(f->streams, &stream)) {
-		request_build(stream.exchange, stream.more, f->context, true, f->rows,
-			      PIPELINED_MAX);
+		build(f, stream.exchange, stream.more, true);
 		if (f->rows[0].state != REQUEST_NOT_HTTP &&
 		    is_connection(f, stream.exchange, f->rows[0].status > 0))
 			f->to.ended(f->to.ctx, &f->rows[0]);
@@ -242,6 +254,9 @@ static void handle(struct follow *f, const struct event *event)
 		return;
 	case EVENT_EXEC:
 		process_gone(f, event->tgid, event->time, true);
+		return;
+	case EVENT_LOOKUP:
+		lookups_add(f->lookups, &event->lookup);
 		return;
 	case EVENT_EXIT:
 		note_dying(f, event->tgid, event->time);
@@ -361,9 +376,7 @@ void follow_look(struct follow *f, uint64_t now, uint64_t first_ns)
 			continue;
 		e = *stream.exchange;
 		pending_until(&e, now);
-		show_open(f, &e,
-			  request_build(&e, stream.more, f->context, false, f->rows, PIPELINED_MAX),
-			  now, first_ns);
+		show_open(f, &e, build(f, &e, stream.more, false), now, first_ns);
 	}
 	f->looked = now;
 }

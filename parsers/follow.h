@@ -4,6 +4,7 @@
  * record arrives when the response begins; most are whole by then. The few that
  * are not are looked up again until they are, and what ends early is told by the
  * kernel side (a connection that moves on) or found out here (a process that dies).
+ * What was seen of a connection before its first request is that one's.
  *
  * Where records are kept, and what is done with rows, is the caller's.
  */

@@ -400,8 +400,8 @@ static const char *waits_for(const struct exchange *e, const struct asked *asked
 static void set_connection(struct request *r, const struct exchange *e, uint64_t at)
 {
 	r->connection_id = e->connection ? (int64_t)e->connection : -1;
-	r->number = r->reused = -1;
-	r->idle_ns = r->connect_ns = r->tls_ns = -1;
+	r->number = r->reused = r->resumed = -1;
+	r->idle_ns = r->dns_ns = r->connect_ns = r->tls_ns = -1;
 	if (at || (e->number > 1 && e->number <= INT32_MAX))
 		r->reused = 1;
 	else if (e->number == 1 && (e->flags & EXCHANGE_NUMBERED))
@@ -414,6 +414,8 @@ static void set_connection(struct request *r, const struct exchange *e, uint64_t
 		r->connect_ns = (int64_t)e->connect_ns;
 	if (e->tls_ns)
 		r->tls_ns = (int64_t)e->tls_ns;
+	if ((e->flags & (EXCHANGE_RESUMED | EXCHANGE_FULL)) && !(e->flags & EXCHANGE_FD_MISMATCH))
+		r->resumed = (e->flags & EXCHANGE_RESUMED) != 0;
 	if (e->number > 1 && e->t_before)
 		r->idle_ns = at_least_0((int64_t)(e->t_start - e->t_before));
 }

@@ -37,7 +37,8 @@ struct request {
 	int reused;	       /* whether it had one before: 1 or 0; -1 unknown */
 	int64_t idle_ns;       /* since the answer before; -1 none, or unknown */
 	/* Of the connection's first request, before it; -1 of the others, or unknown. */
-	int64_t connect_ns, tls_ns;
+	int64_t dns_ns, connect_ns, tls_ns;
+	int resumed; /* whether its TLS session was an earlier one: 1 or 0; -1 likewise */
 	const char *comm;
 	const char *http_version; /* "1.0", "1.1", "2"; NULL unknown */
 	int64_t stream_id;	  /* of HTTP/2; -1: another */

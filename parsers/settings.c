@@ -40,6 +40,8 @@ const struct setting setting_table[] = {
 	{"mode", 0, "auto|openssl|gnutls|nss|s2n|gotls|http", "S3SLOWER_MODE", &kind_modes,
 	 FIELD(modes), .fallback = "auto",
 	 .wants = "auto, openssl, gnutls, nss, s2n, gotls or http", .help = "which calls to probe"},
+	{"no-dns", 0, NULL, "S3SLOWER_NO_DNS", &kind_switch, FIELD(no_dns),
+	 .help = "do not probe the C library for look-ups of names"},
 	{"library", 0, "TYPE:PATH", "S3SLOWER_LIBRARY", &kind_list, FIELD(library),
 	 .item = setting_library,
 	 .wants = "a TLS library's mode and a file, such as openssl:/opt/lib/libssl.so.3",

@@ -35,6 +35,7 @@ struct settings {
 	struct settings_list process; /* -p PID|NAME, --watch NAME */
 	bool run, attach, doctor;     /* words: what to do; attach is to what is there */
 	bool follow;		      /* children of process as well */
+	bool no_dns;		      /* leave the C library alone */
 	struct settings_list comm;    /* --comm NAME */
 	struct settings_list uid;     /* --uid UID, digits only */
 	/* which requests to show */

@@ -94,6 +94,7 @@ static const struct rule {
 	{"retry", retry, 0},
 	{"network-loss", NULL, AT(retransmit_ns)},
 	{"expect-timeout", NULL, AT(expect_timeout_ns)},
+	{"dns", NULL, AT(dns_ns)},
 	{"connect", NULL, AT(connect_ns)},
 	{"handshake", NULL, AT(tls_ns)},
 	{"client-stall", NULL, AT(stall_ns)},
@@ -107,7 +108,7 @@ static const struct rule {
 _Static_assert(RULES + 1 == WHY_WORDS, "WHY_WORDS");
 
 /* Set-up of the connection, before the request. */
-static const size_t setups[] = {AT(connect_ns), AT(tls_ns)};
+static const size_t setups[] = {AT(dns_ns), AT(connect_ns), AT(tls_ns)};
 
 static const char unknown[] = "unknown";
 

@@ -9,7 +9,7 @@
 
 #include "request.h"
 
-#define WHY_WORDS 12
+#define WHY_WORDS 13
 
 /* The i-th word, in the order of the rules, "unknown" after them; NULL after that. */
 const char *why_word(size_t i);

@@ -233,6 +233,9 @@ static void see_place(void *ctx, const char *path)
 
 static void note_use(struct discovery *d, uint32_t pid, struct known_file *f)
 {
+	/* The system's C library: every process, and nobody asks. */
+	if (f->lasting && !probe_carries(f->libraries))
+		return;
 	f->unused_since = 0;
 	if (users_add(d->users, pid, index_of(d, f)))
 		return;

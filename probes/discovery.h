@@ -56,7 +56,8 @@ struct discovery_file {
 	int err;		/* 0: attached, or there is no tracer; -errno */
 };
 
-/* One file after another, one use of a file by a process after another. *at is 0
+/* One file after another; one use of a file that carries connections by a process after
+ * another. *at is 0
  * for the first. False after the last. Not after discovery_start(). */
 bool discovery_next_file(const struct discovery *discovery, size_t *at, struct discovery_file *out);
 bool discovery_next_user(const struct discovery *discovery, size_t *at, uint32_t *pid,
@@ -69,7 +70,7 @@ bool discovery_next_refused(struct discovery *discovery, size_t *at, const char 
 			    const char **function);
 
 struct discovery_counts {
-	size_t files;	   /* probed now */
+	size_t files;	   /* probed now that carry connections */
 	size_t processes;  /* that use them; as far as they are known */
 	uint64_t failed;   /* files that could not be attached to, ever */
 	uint64_t left_out; /* files with something to probe, but too many at once, ever */

@@ -520,6 +520,7 @@ static __always_inline void take_connection(struct exchange *e, const struct soc
 	e->number = 0;
 	e->connect_ns = 0;
 	e->tls_ns = 0;
+	e->t_setup = 0;
 	if (!s) {
 		e->connection = 0;
 		e->t_before = 0;
@@ -532,8 +533,10 @@ static __always_inline void take_connection(struct exchange *e, const struct soc
 	e->number = s->requests;
 	if (s->connected)
 		e->flags |= EXCHANGE_NUMBERED;
-	if (s->connected && s->requests == 1 && e->key.layer != LAYER_SOCKET)
+	if (s->connected && s->requests == 1 && e->key.layer != LAYER_SOCKET) {
 		e->tls_ns = s->setup_ns;
+		e->t_setup = s->begun;
+	}
 }
 
 static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
@@ -657,7 +660,11 @@ static __always_inline void take_socket(struct exchange *e, s32 fd)
 	e->flags |= EXCHANGE_SOCKET_PROVEN;
 	if (e->number == 1 && (e->flags & EXCHANGE_NUMBERED)) {
 		e->connect_ns = s->setup_ns;
-		s->setup_ns = 0; /* another TLS object may follow on the same socket */
+		e->flags |= s->shaken;
+		if (s->begun)
+			e->t_setup = s->begun;
+		/* Another TLS object may follow on the same socket. */
+		s->setup_ns = s->begun = s->shaken = 0;
 	}
 }
 

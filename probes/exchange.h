@@ -68,7 +68,8 @@ struct endpoints {
 struct socket {
 	struct endpoints ends; /* of a descriptor */
 	__u64 id;	       /* unique while the tracer runs; 0 before the first request */
-	__u32 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
+	__u16 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
+	__u16 shaken;	       /* EXCHANGE_RESUMED or EXCHANGE_FULL: what its TLS handshake was */
 	__u32 requests;	       /* seen on it so far */
 	__u64 begun;	       /* entry of the call that began to connect or shake hands, or 0 */
 	__u64 setup_ns;	       /* from there until that was done; 0 unknown */
@@ -109,8 +110,8 @@ struct losses {
 #define EXCHANGE_LOST 0x800u	  /* counted as lost: no snapshot of it got through so far */
 #define EXCHANGE_DRAINED 0x400u	  /* kernel side only: a read found nothing since the last data */
 #define EXCHANGE_NUMBERED 0x2000u /* its connection was seen from its beginning */
-#define EXCHANGE_FRAMES 0x4000u	  /* HTTP/2: the record of a connection, or of one stream */
-#define EXCHANGE_CUT 0x8000u	  /* ... some bytes of which could not be told */
+#define EXCHANGE_FRAMES 0x20000u  /* HTTP/2: the record of a connection, or of one stream */
+#define EXCHANGE_CUT 0x40000u	  /* ... some bytes of which could not be told */
 
 /* Where the frames of one direction stand, in bytes since its first. */
 struct exchange_flow {
@@ -122,6 +123,9 @@ struct exchange_flow {
 #define FLOW_SENT 0
 #define FLOW_RECEIVED 1
 #define EXCHANGE_FD_READ 0x10000u /* fd was read from the TLS object: steps.h */
+/* Of the connection's first request: what its handshake was. Neither: not known. */
+#define EXCHANGE_RESUMED 0x4000u /* it went on with an earlier session */
+#define EXCHANGE_FULL 0x8000u	 /* it agreed on a new one */
 
 struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
@@ -159,6 +163,7 @@ struct exchange {
 	__u64 t_before;	  /* return of the last read of the answer before, on the same one */
 	__u64 connect_ns; /* of the connection's first request: what connect() took; 0 unknown */
 	__u64 tls_ns;	  /* ... and the TLS handshake */
+	__u64 t_setup;	  /* ... entry of the call that began the first of them; 0 unknown */
 	__u64 socket;	  /* struct socket's id of the descriptor, 0 unknown */
 	__u64 stream;	  /* user space only: of HTTP/2, its number */
 	struct endpoints ends;
@@ -189,8 +194,9 @@ struct exchange_slot {
 
 /* The first 4 bytes of any event say what it is. */
 #define EVENT_EXCHANGE 1u
-#define EVENT_EXIT 2u /* a process with exchanges is going away */
-#define EVENT_EXEC 3u /* ... or becomes another program: its TLS objects are gone */
+#define EVENT_EXIT 2u	/* a process with exchanges is going away */
+#define EVENT_EXEC 3u	/* ... or becomes another program: its TLS objects are gone */
+#define EVENT_LOOKUP 5u /* a name was looked up */
 
 #define EVENT_FRAMES 4u /* a call moved bytes of a connection that speaks HTTP/2 */
 
@@ -215,6 +221,21 @@ struct event_process {
 	__u64 time;
 };
 
+/* The longest name of a host has 253 bytes: RFC 1035, section 2.3.4. */
+#define LOOKUP_NAME_CAP 256u
+
+/* A call of getaddrinfo() that has returned. */
+struct event_lookup {
+	__u32 kind;
+	__u32 tgid;
+	__u64 time; /* its return */
+	__u64 entered;
+	__u32 tid;
+	__u32 n; /* valid bytes in name, with a NUL at the end; the event ends there */
+	__u8 name[LOOKUP_NAME_CAP]; /* as the program gave it */
+};
+#define LOOKUP_FIXED (sizeof(struct event_lookup) - LOOKUP_NAME_CAP)
+
 /* Rows of the per-CPU counter array. */
 #define COUNT_EVENTS 0u	      /* snapshots handed to the perf buffer */
 #define COUNT_LOST 1u	      /* exchanges of which no snapshot found room in the perf buffer */
@@ -237,5 +258,6 @@ _Static_assert(sizeof(struct exchange) % 8 == 0, "struct exchange: padding");
 _Static_assert(sizeof(struct exchange_flow) == 48, "struct exchange_flow: padding");
 _Static_assert(sizeof(struct event_process) == 16, "struct event_process: padding");
 _Static_assert(sizeof(struct event_frames) == 48, "struct event_frames: padding");
+_Static_assert(sizeof(struct event_lookup) == 32 + LOOKUP_NAME_CAP, "struct event_lookup: padding");
 
 #endif

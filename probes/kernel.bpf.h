@@ -42,6 +42,7 @@
  */
 static long (*read_user)(void *to, u32 size, const void *from) = (void *)112;
 static long (*read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static long (*read_user_text)(void *to, u32 size, const void *from) = (void *)114;
 #endif
 
 #ifndef __always_inline

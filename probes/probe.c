@@ -14,7 +14,7 @@
 static const struct action send = {"tls_send_enter", "tls_send_return"},
 			   receive = {"tls_receive_enter", "tls_receive_return"},
 			   handshake = {"tls_handshake_enter", "tls_handshake_return"},
-			   end = {"tls_end", NULL};
+			   end = {"tls_end", NULL}, lookup = {"lookup_enter", "lookup_return"};
 
 /* SSL_read() and SSL_read_ex() of OpenSSL 1.1.1 and 3.x both call
  * ssl_read_internal(ssl, buf, size, &count); likewise for write, with flags before
@@ -104,6 +104,12 @@ static const struct probe_row s2n[] = {
 	{.action = NULL},
 };
 
+/* Where names become addresses. */
+static const struct probe_row libc[] = {
+	{.action = &lookup, .variant = {{"getaddrinfo", 0, 0}}},
+	{.action = NULL},
+};
+
 static int resolve_symbols(const struct probe_library *library, const char *path,
 			   struct decoder *decoder, struct probe_point *out, size_t max,
 			   const char **refused)
@@ -139,8 +145,17 @@ const struct probe_library probe_libraries[] = {
 	{"nss", {"libssl3.so"}, LAYER_NSS, resolve_symbols, nss, "SSL_ImportFD", NULL},
 	{"s2n", {"libs2n.so", "_awscrt."}, LAYER_S2N, resolve_symbols, s2n, NULL, NULL},
 	{"gotls", {NULL}, LAYER_GOTLS, gotls_resolve, NULL, NULL, go_is_program},
+	{"libc", {"libc.so", "ld-musl-"}, 0, resolve_symbols, libc, "__libc_start_main", NULL},
 	{NULL, {NULL}, 0, NULL, NULL, NULL, NULL},
 };
+
+bool probe_carries(unsigned libraries)
+{
+	for (unsigned i = 0; probe_libraries[i].name; i++)
+		if ((libraries & 1U << i) && probe_libraries[i].layer)
+			return true;
+	return false;
+}
 
 /* Whether functions were found for two kinds of transfer: to send, to receive. */
 static bool is_there(const struct probe_library *library, const struct elf_function *function)

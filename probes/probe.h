@@ -27,7 +27,7 @@ struct probe_point {
 struct probe_library {
 	const char *name;    /* "openssl", as in --mode and via */
 	const char *file[2]; /* its files' names begin so: "libssl.so" */
-	uint32_t layer;	     /* LAYER_* of exchange.h */
+	uint32_t layer;	     /* LAYER_* of exchange.h; 0: no connections pass through it */
 	int (*resolve)(const struct probe_library *library, const char *path,
 		       struct decoder *decoder, struct probe_point *out, size_t max,
 		       const char **refused);
@@ -39,6 +39,10 @@ struct probe_library {
 };
 
 extern const struct probe_library probe_libraries[]; /* ends with a NULL name */
+
+/* Whether one of the libraries in a set of bits as below carries connections. The C
+ * library, which every process uses, does not: it has names looked up. */
+bool probe_carries(unsigned libraries);
 
 /* Which of the wanted libraries a file contains, whatever its name is: bit i is
  * probe_libraries[i]. It counts if the file has functions to send with and

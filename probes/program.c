@@ -174,8 +174,10 @@ struct discovery *program_discover(const struct settings *s, struct tracer *trac
 	unsigned wanted = 0;
 	int err;
 
+	/* What doctor tells is about connections. */
 	for (unsigned i = 0; probe_libraries[i].name; i++)
-		if (s->modes & settings_mode(probe_libraries[i].name))
+		if (probe_libraries[i].layer ? s->modes & settings_mode(probe_libraries[i].name)
+					     : !s->no_dns && !s->doctor)
 			wanted |= 1U << i;
 	d = discovery_new(tracer, wanted, s->detach_after_s);
 	if (!d) {

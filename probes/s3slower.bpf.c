@@ -10,6 +10,7 @@
 #include "linked.h"
 #include "kernel.bpf.h"
 #include "exchange.bpf.h"
+#include "hello.bpf.h"
 
 /* --- what the programs share: linked.h ----------------------------------- */
 #ifndef WITHOUT_LINKED
@@ -31,6 +32,14 @@ int linked_close(void *moved)
 	take_close(moved);
 	return 0;
 }
+
+#ifdef WITH_SOCKET
+int linked_hello(void *shaking)
+{
+	take_hello(shaking);
+	return 0;
+}
+#endif
 
 int linked_gather(void *vector)
 {
@@ -87,6 +96,7 @@ struct thread {
 	u64 polled;	 /* time spent in poll and its like, and in reads that gave nothing */
 	u64 try_conn;	 /* a TLS send that has to be repeated got rid of a part already ... */
 	u64 try_entered; /* ... and that is when it was first tried */
+	struct hello hello;
 };
 
 BPF_TABLE("hash", u32, struct thread, threads, MAX_THREADS);
@@ -761,6 +771,7 @@ int on_sys_enter(struct raw_args *ctx)
 	u64 nr = ctx->arg[1], id;
 	u32 kind = call_kind(nr), tid;
 	struct exchange_key key = {};
+	u64 hello = 0;
 	struct pt_regs r;
 	struct thread *t;
 
@@ -824,12 +835,20 @@ int on_sys_enter(struct raw_args *ctx)
 			return 0;
 		call_start(nr, &r, &b);
 		/* What cannot be read now is looked at when the call returns. */
-		if ((read_first(&word, &b) == 0 && !begins_request(word, b.n)) ||
-		    !process_wanted(key.tgid))
+		if (read_first(&word, &b) == 0 && !begins_request(word, b.n)) {
+			if (!begins_hello(word))
+				return 0;
+			hello = b.at;
+		}
+		if (!process_wanted(key.tgid))
 			return 0;
 	}
 	t = thread_get(tid);
-	if (t)
+	if (!t)
+		return 0;
+	if (hello)
+		hello_sent(&t->hello, key.conn, hello);
+	else
 		t->entered = bpf_ktime_get_ns();
 	return 0;
 }
@@ -890,8 +909,12 @@ int on_sys_exit(struct raw_args *ctx)
 			exchange_send(ctx, &key, b, entered, -1, proof(nr), 0);
 		return 0;
 	}
-	if (!exchanges.lookup(&key))
+	if (!exchanges.lookup(&key)) {
+		if (t && t->hello.fd == (u32)key.conn + 1 && ret > 0 &&
+		    (nr == SYS_read || nr == SYS_recvfrom))
+			connection_hello(&t->hello, &key, REGS_ARG1(&r), ret);
 		return 0;
+	}
 	if (nr == SYS_recvfrom && (REGS_ARG3(&r) & MSG_PEEK_FLAG))
 		return 0;
 	if (nr == SYS_recvmsg && (REGS_ARG2(&r) & MSG_PEEK_FLAG))
@@ -1000,3 +1023,7 @@ int on_process_fork(void *ctx)
 /* --- Go ------------------------------------------------------------------- */
 
 #include "go.bpf.h"
+
+/* --- names ----------------------------------------------------------------- */
+
+#include "lookup.bpf.h"

@@ -71,6 +71,7 @@ static const struct program_kind {
 } kinds[] = {
 	{"tls_", BPF_PROG_TYPE_KPROBE, true},
 	{"go_", BPF_PROG_TYPE_KPROBE, true},
+	{"lookup_", BPF_PROG_TYPE_KPROBE, true},
 	{"on_process_fork", BPF_PROG_TYPE_TRACEPOINT, false},
 	{"on_", BPF_PROG_TYPE_RAW_TRACEPOINT, false},
 };

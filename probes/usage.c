@@ -84,8 +84,10 @@ bool discovery_next_user(const struct discovery *d, size_t *at, uint32_t *pid,
 {
 	uint32_t file;
 
-	if (!users_next(d->users, at, pid, &file))
-		return false;
+	do {
+		if (!users_next(d->users, at, pid, &file))
+			return false;
+	} while (!probe_carries(d->known.file[file].libraries));
 	tell(&d->known.file[file], out);
 	return true;
 }
@@ -106,6 +108,12 @@ bool discovery_next_refused(struct discovery *d, size_t *at, const char **path,
 	return more;
 }
 
+/* Whether connections through it are seen. */
+static bool is_probed(const struct known_file *f)
+{
+	return f->handle >= 0 && probe_carries(f->libraries);
+}
+
 static int by_pid(const void *a, const void *b)
 {
 	const uint32_t *x = a, *y = b;
@@ -121,9 +129,9 @@ void discovery_count(struct discovery *d, struct discovery_counts *out)
 	pthread_mutex_lock(&d->lock);
 	*out = d->counts;
 	for (size_t i = 0; i < d->known.n; i++)
-		out->files += d->known.file[i].used && d->known.file[i].handle >= 0;
+		out->files += d->known.file[i].used && is_probed(&d->known.file[i]);
 	while (pids && users_next(d->users, &at, &pids[n], &file))
-		n += d->known.file[file].handle >= 0;
+		n += is_probed(&d->known.file[file]);
 	pthread_mutex_unlock(&d->lock);
 	if (n)
 		qsort(pids, n, sizeof(*pids), by_pid);

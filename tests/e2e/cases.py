@@ -256,11 +256,12 @@ class Attempt:
             connection = report["pid"], report.get("fd")
             before = reports.get(connection)
             reports[connection] = report
-            if (row and row["reused"] and row["idle_ms"] is not None and before and before["last"]
+            conn = row["connection"] if row else {}
+            if (conn.get("reused") and conn["idle_ms"] is not None and before and before["last"]
                     and "fd" in report and self.constraints(row["key"]).get("clock", True) is True):
                 low, high = between(before["last"], report["start"])
-                expect(low - ROUNDING_MS <= row["idle_ms"] <= high + ROUNDING_MS,
-                       f"{row['key']}: idle_ms is {row['idle_ms']}, not {low} to {high}")
+                expect(low - ROUNDING_MS <= conn["idle_ms"] <= high + ROUNDING_MS,
+                       f"{row['key']}: idle_ms is {conn['idle_ms']}, not {low} to {high}")
 
     def check_row(self, row, report, wanted):
         """Fails, or returns sentences about what a busy machine may have caused."""

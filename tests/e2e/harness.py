@@ -38,8 +38,9 @@ KEYS = ("timestamp pid tid comm uid method operation log_operation bucket key en
         " request_size response_size throughput_mb_s status_code"
         " is_error error_code error_message request_id host_id attempt max_attempts invocation_id"
         " backoff_ms state client_type client_version via http_version stream_id fd local_address"
-        " local_port peer_address peer_port"
-        " connection_id request_number reused idle_ms connect_ms tls_ms is_s3 truncated lost").split()
+        " local_port peer_address peer_port connection is_s3 truncated lost").split()
+CONNECTION = ("id", "request_number", "reused", "idle_ms", "dns_ms", "connect_ms", "tls_ms",
+              "tls_resumed")
 
 # Variables of these machines that point clients at another CA, and ours.
 FOREIGN = ("AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE",
@@ -399,6 +400,15 @@ def check_row(row):
     for phase in PHASES:
         expect(is_number(phases[phase]) and phases[phase] >= 0,
                f"{name}: phase {phase} is {phases[phase]}")
+    connection = row["connection"]
+    expect(isinstance(connection, dict) and set(connection) == set(CONNECTION),
+           f"{name}: the connection is {connection}")
+    for key, value in connection.items():
+        if key.endswith("_ms"):
+            expect(value is None or (is_number(value) and value >= 0), f"{name}: {key} is {value}")
+        if key != "idle_ms" and (key.endswith("_ms") or key == "tls_resumed"):
+            expect(value is None or connection["request_number"] == 1,
+                   f"{name}: {key} is {value} of request {connection['request_number']}")
     total = sum(phases[phase] for phase in PHASES)
     expect(abs(total - latency) <= 1e-6 * max(1, len(PHASES)) + latency * 1e-12,
            f"{name}: phases sum to {total}, latency_ms is {latency}: {phases}")
@@ -465,14 +475,14 @@ _certificates = None
 
 
 def certificates():
-    """Our own CA and a server certificate of it for localhost, *.localhost and 127.0.0.1."""
+    """Our own CA and a server certificate of it for localhost, *.localhost, s3.test and 127.0.0.1."""
     global _certificates
     if _certificates is None:
         where = scratch() / "tls"
         where.mkdir()
         ca, cert, key = where / "ca.pem", where / "server.pem", where / "server.key"
         names = ("DNS:localhost,DNS:*.localhost,DNS:s3.localhost,DNS:*.s3.localhost,"
-                 "IP:127.0.0.1,IP:::1")
+                 "DNS:s3.test,DNS:*.s3.test,IP:127.0.0.1,IP:::1")
         new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
         for command in (

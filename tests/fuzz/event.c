@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parsers/lookup.h"
 #include "parsers/request.h"
 #include "parsers/why.h"
 
@@ -42,7 +43,7 @@ static void build(const struct exchange *e, struct slice more, bool final)
 		CHECK(row->status == -1 || (row->status >= 100 && row->status < 600));
 		CHECK(request_state_name(row->state) != NULL);
 		CHECK(row->number == -1 || row->number > 0);
-		CHECK(row->connect_ns >= -1 && row->tls_ns >= -1);
+		CHECK(row->dns_ns == -1 && row->connect_ns >= -1 && row->tls_ns >= -1);
 		CHECK(row->idle_ns >= -1 && row->connection_id >= -1);
 		CHECK(row->expect_timeout_ns >= 0 && row->expect_timeout_ns <= row->expect_ns);
 		why_judge(row);
@@ -54,6 +55,33 @@ static void build(const struct exchange *e, struct slice more, bool final)
 		text(row, row->error_code);
 		text(row, row->invocation_id);
 	}
+}
+
+/* A request that may have waited for it. */
+static void look(const struct event_lookup *lookup)
+{
+	static struct lookups *lookups;
+	static struct exchange e;
+	size_t n = strlen((const char *)lookup->name);
+	int64_t took;
+
+	CHECK(n + 1 == lookup->n);
+	if (!lookups)
+		lookups = lookups_new();
+	CHECK(lookups);
+	lookups_add(lookups, lookup);
+	e.flags = EXCHANGE_NUMBERED;
+	e.number = 1;
+	e.id++;
+	e.key.tgid = lookup->tgid;
+	e.t_setup = lookup->time;
+	memcpy(e.req, "GET / HTTP/1.1\r\nHost: ", 22);
+	memcpy(e.req + 22, lookup->name, n);
+	memcpy(e.req + 22 + n, "\r\n\r\n", 4);
+	e.req_len = (__u32)(22 + n + 4);
+	took = lookups_find(lookups, &e);
+	CHECK(took >= -1);
+	CHECK(lookups_find(lookups, &e) == took);
 }
 
 static void decode(const unsigned char *data, size_t size)
@@ -69,7 +97,10 @@ static void decode(const unsigned char *data, size_t size)
 		return;
 	/* Events are put in order by a time that is looked at before they are checked. */
 	CHECK(early == 0 && time == event.time);
-	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT || event.kind == EVENT_EXEC);
+	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT ||
+	      event.kind == EVENT_EXEC || event.kind == EVENT_LOOKUP);
+	if (event.kind == EVENT_LOOKUP)
+		look(&event.lookup);
 	if (event.kind != EVENT_EXCHANGE)
 		return;
 	CHECK(event_check(&event.exchange) == 0);

@@ -21,6 +21,7 @@ typedef __u64 u64;
 typedef __s64 s64;
 typedef __u32 u32;
 typedef __s32 s32;
+typedef __u16 u16;
 typedef __u8 u8;
 
 #define HOST_EVENTS_MAX 64
@@ -37,6 +38,7 @@ static struct host {
 	char comm[EXCHANGE_COMM_CAP];
 	u64 min_latency_ns, min_ttfb_ns;
 	bool refuse_uid, refuse_method;
+	u64 end;      /* user memory that lies there or behind cannot be read; 0: all can */
 	u32 fault_at; /* the fault_at-th read of user memory from now fails; 0: none does */
 	bool perf_full;
 	/* What was submitted, and not taken out yet; as it was sent, too. */
@@ -227,7 +229,7 @@ static long read_kernel(void *to, u32 size, const void *from)
 /* As the kernel's: what cannot be read reads as zeros. */
 static long read_user(void *to, u32 size, const void *from)
 {
-	if (host.fault_at && --host.fault_at == 0) {
+	if ((host.fault_at && --host.fault_at == 0) || (host.end && (u64)from + size > host.end)) {
 		memset(to, 0, size);
 		return -EFAULT;
 	}

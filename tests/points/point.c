@@ -219,6 +219,23 @@ static void likenesses(void)
 	CU_ASSERT_EQUAL(count("tls_send_enter"), 2);
 }
 
+/* Its one function, whole: entry and return on its first instruction. */
+static void c_library(void)
+{
+	char path[512];
+	unsigned found;
+
+	if (!resolve("libc", "/lib/*-linux-gnu/libc.so.6", path, sizeof(path)))
+		return;
+	check_boundaries(path);
+	CU_ASSERT_EQUAL(n_points, 2);
+	CU_ASSERT_EQUAL(count("lookup_enter"), 1);
+	CU_ASSERT_EQUAL(count("lookup_return"), 1);
+	found = probe_search(path, ~0u);
+	CU_ASSERT_TRUE(found != 0 && !probe_carries(found));
+	CU_ASSERT_EQUAL(probe_search("/proc/self/exe", found), 0);
+}
+
 static void without_a_decoder(void)
 {
 	static const char *const path = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
@@ -273,6 +290,7 @@ CU_TestInfo point_tests[] = {
 	{"NSS", nss},
 	{"s2n", s2n},
 	{"libraries as others build them", likenesses},
+	{"C library", c_library},
 	{"without a decoder", without_a_decoder},
 	{"Go program", go_program},
 	{"no library", no_library},

@@ -71,6 +71,58 @@ static void processes_come_through(void)
 	}
 }
 
+static struct event_lookup looked_up(const char *name)
+{
+	struct event_lookup l = {.kind = EVENT_LOOKUP,
+				 .tgid = 77,
+				 .time = 5000,
+				 .entered = 2000,
+				 .tid = 78,
+				 .n = (__u32)strlen(name) + 1};
+
+	memcpy(l.name, name, l.n);
+	return l;
+}
+
+static void lookups_come_through(void)
+{
+	struct event_lookup l = looked_up("s3.amazonaws.com");
+	const size_t whole = LOOKUP_FIXED + l.n;
+	static struct event event;
+	__u64 time;
+
+	CU_ASSERT_EQUAL(event_time(&l, whole, &time), 0);
+	CU_ASSERT_EQUAL(time, 5000);
+	CU_ASSERT_EQUAL(event_decode(&l, whole, &event), 0);
+	CU_ASSERT_EQUAL(event.kind, EVENT_LOOKUP);
+	CU_ASSERT_EQUAL(event.time, 5000);
+	CU_ASSERT_EQUAL(event.tgid, 77);
+	CU_ASSERT_EQUAL(event.lookup.entered, 2000);
+	CU_ASSERT_STRING_EQUAL(event.lookup.name, "s3.amazonaws.com");
+	for (size_t n = 0; n < whole; n++) {
+		struct slice part = guard_copy((struct slice){(char *)&l, n});
+
+		CU_ASSERT_EQUAL(event_decode(part.p, part.n, &event), -EBADMSG);
+	}
+}
+
+static void odd_lookups_are_refused(void)
+{
+	struct event_lookup odd[6];
+	static struct event event;
+
+	for (size_t i = 0; i < N_OF(odd); i++)
+		odd[i] = looked_up("host");
+	odd[0].n = 0;
+	odd[1].n = 4; /* no end */
+	odd[2].n = 6; /* an end before its end */
+	odd[3].n = LOOKUP_NAME_CAP + 1;
+	odd[4].entered = 5001;
+	odd[5].time = odd[5].entered = 1ULL << 63;
+	for (size_t i = 0; i < N_OF(odd); i++)
+		CU_ASSERT_EQUAL(event_decode(&odd[i], sizeof(odd[i]), &event), -EBADMSG);
+}
+
 /* An answer's end that is told when the connection moves on was over before. */
 static void late_news_have_their_time(void)
 {
@@ -166,6 +218,7 @@ static void what_cannot_be_is_refused(void)
 		{FIELD(t_before), ~0ULL},
 		{FIELD(connect_ns), ~0ULL},
 		{FIELD(tls_ns), ~0ULL},
+		{FIELD(t_setup), ~0ULL},
 	};
 
 	for (size_t i = 0; i < N_OF(wrong); i++) {
@@ -181,6 +234,8 @@ static void what_cannot_be_is_refused(void)
 CU_TestInfo event_tests[] = {
 	{"a record comes through", a_record_comes_through},
 	{"processes come through", processes_come_through},
+	{"look-ups come through", lookups_come_through},
+	{"odd look-ups are refused", odd_lookups_are_refused},
 	{"late news have their time", late_news_have_their_time},
 	{"short events are refused", short_events_are_refused},
 	{"what cannot be is refused", what_cannot_be_is_refused},

@@ -823,7 +823,8 @@ static void setting_up_is_the_first_requests(void)
 {
 	struct exchange_key key = host_key(CONN);
 	struct exchange_key object = {.conn = 0x1000, .tgid = HOST_TGID, .layer = LAYER_OPENSSL};
-	struct socket s = {.id = 99, .connected = 1, .begun = 1, .setup_ns = 7};
+	struct socket s = {
+		.id = 99, .connected = 1, .shaken = EXCHANGE_RESUMED, .begun = 1, .setup_ns = 7};
 	struct socket tls = {.id = 98, .connected = 1, .begun = 8, .setup_ns = 5};
 	const struct exchange *e;
 
@@ -834,14 +835,20 @@ static void setting_up_is_the_first_requests(void)
 	CU_ASSERT_EQUAL(e->connection, 98);
 	CU_ASSERT_EQUAL(e->connect_ns, 7);
 	CU_ASSERT_EQUAL(e->tls_ns, 5);
+	CU_ASSERT_EQUAL(e->t_setup, 1);
+	CU_ASSERT(e->flags & EXCHANGE_RESUMED);
 	e = tls_request(0x1000, CONN);
 	CU_ASSERT_EQUAL(e->connect_ns, 0);
 	CU_ASSERT_EQUAL(e->tls_ns, 0);
-	/* Another object on the same socket did not connect. */
+	CU_ASSERT_EQUAL(e->t_setup, 0);
+	CU_ASSERT(!(e->flags & EXCHANGE_RESUMED));
+	/* Another object on the same socket did not connect, and shook its own hands. */
 	sockets.update(&object, &tls);
 	e = tls_request(0x1000, CONN);
 	CU_ASSERT_EQUAL(e->connect_ns, 0);
 	CU_ASSERT_EQUAL(e->tls_ns, 5);
+	CU_ASSERT_EQUAL(e->t_setup, 8);
+	CU_ASSERT(!(e->flags & (EXCHANGE_RESUMED | EXCHANGE_FULL)));
 	/* Connected before anybody looked: then maybe half of the handshake was, too. */
 	s.connected = 0;
 	sockets.update(&key, &s);

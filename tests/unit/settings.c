@@ -57,7 +57,7 @@ static void test_defaults(void)
 	CU_ASSERT_EQUAL(settings.max_connections, 4096);
 	CU_ASSERT_EQUAL(settings.perf_pages, 512);
 	CU_ASSERT_FALSE(settings.wide || settings.errors_only || settings.all_http ||
-			settings.ebpf || settings.help || settings.version);
+			settings.no_dns || settings.ebpf || settings.help || settings.version);
 }
 
 #define LIST(name) offsetof(struct settings, name)
@@ -174,10 +174,10 @@ static void test_modes_and_output(void)
 		CU_ASSERT_EQUAL(parse(cases[i].line), 0);
 		CU_ASSERT_EQUAL(settings.modes, cases[i].modes);
 	}
-	CU_ASSERT_EQUAL(parse("--json --wide -o out.json --no-summary"), 0);
+	CU_ASSERT_EQUAL(parse("--json --wide -o out.json --no-summary --no-dns"), 0);
 	CU_ASSERT_STRING_EQUAL(settings.output, "json");
 	CU_ASSERT_STRING_EQUAL(settings.file, "out.json");
-	CU_ASSERT(settings.wide && strcmp(settings.summary, "none") == 0);
+	CU_ASSERT(settings.wide && settings.no_dns && strcmp(settings.summary, "none") == 0);
 	CU_ASSERT_EQUAL(parse("--json --output json -o -"), 0);
 	CU_ASSERT_PTR_NULL(settings.file);
 	CU_ASSERT_EQUAL(parse("--output csv --output simple"), 0);

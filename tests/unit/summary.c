@@ -47,6 +47,7 @@ static struct request *a_request(void)
 				   .response_size = 23,
 				   .attempt = -1,
 				   .backoff_ns = -1,
+				   .dns_ns = -1,
 				   .connect_ns = -1,
 				   .tls_ns = -1,
 				   .number = -1,
@@ -242,6 +243,23 @@ static void add_connection(int number, int64_t connect_ns, int64_t tls_ns, const
 	summary_add(summary, r);
 }
 
+/* A look-up that nobody saw may not have been one. */
+static void test_look_ups(void)
+{
+	struct request *r = a_request();
+
+	begin(by_operation, false);
+	r->number = 1;
+	r->dns_ns = 3 * MS;
+	r->connect_ns = r->tls_ns = 1 * MS;
+	summary_add(summary, r);
+	r->dns_ns = -1;
+	summary_add(summary, r);
+	CU_ASSERT_EQUAL(summary_setup_ns(summary->all), 7 * MS);
+	CU_ASSERT_FALSE(summary_setup_is_partial(summary->all));
+	end();
+}
+
 static void test_handshakes(void)
 {
 	begin(by_operation, false);
@@ -389,6 +407,7 @@ CU_TestInfo summary_tests[] = {
 	{"the oldest makes room", test_oldest_makes_room},
 	{"long names", test_long_names},
 	{"handshakes", test_handshakes},
+	{"look-ups", test_look_ups},
 	{"handshakes of calls", test_handshakes_of_calls},
 	{"retries", test_retries},
 	{"prefixes", test_prefixes},

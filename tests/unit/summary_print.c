@@ -75,6 +75,7 @@ static void add(const char *operation, const char *bucket, double ms, bool is_er
 			     .request_size = 100,
 			     .response_size = 23,
 			     .number = is_error ? 1 : 2,
+			     .dns_ns = -1,
 			     .connect_ns = is_error ? 2 * MS : -1,
 			     .tls_ns = is_error ? 3 * MS : -1};
 	r.wait_ns = r.latency_ns;

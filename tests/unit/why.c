@@ -19,7 +19,8 @@ static struct request row;
 
 /* Times in ms; what is not said is 0, or unknown where that can be. */
 struct times {
-	double connect, tls, send, expect, timeout, wait, recv, stall, resent, backoff, throttled;
+	double dns, connect, tls, send, expect, timeout, wait, recv, stall, resent, backoff,
+		throttled;
 	int64_t size, sent; /* of the bodies; a sent of 0 is unknown */
 	int status;
 	const char *code;
@@ -44,6 +45,7 @@ static void make(const struct times *t)
 		.request_size = t->sent == NO_BODY ? 0
 				: t->sent	   ? t->sent
 						   : -1,
+		.dns_ns = t->dns > 0 ? ns(t->dns) : -1,
 		.connect_ns = t->connect > 0 ? ns(t->connect) : -1,
 		.tls_ns = t->tls > 0 ? ns(t->tls) : -1,
 		.send_ns = ns(t->send),
@@ -76,6 +78,8 @@ static const struct {
 	{{.stall = 3000, .wait = 200, .recv = 1}, "client-stall", 3000, 3201},
 	{{.tls = 600, .wait = 20}, "handshake", 600, 620},
 	{{.connect = 600, .tls = 10, .wait = 20}, "connect", 600, 630},
+	{{.dns = 5000, .connect = 1, .tls = 10, .wait = 20}, "dns", 5000, 5031},
+	{{.dns = 20, .wait = 600}, "server", 600, 620},
 	/* none of them alone has the majority */
 	{{.connect = 300, .tls = 300, .wait = 300}, "unknown", -1, 900},
 	{{.send = 10, .wait = 10}, "unknown", -1, 20},
