@@ -3,7 +3,7 @@ include config.mk
 
 B        = build
 BPF_TEXT = probes/exchange.h probes/site.h probes/steps.h probes/linked.h probes/kernel.bpf.h probes/exchange.bpf.h \
-           probes/hello.bpf.h probes/frames.bpf.h probes/s3slower.bpf.c probes/go.bpf.h probes/lookup.bpf.h
+           probes/frames.bpf.h probes/hello.bpf.h probes/s3slower.bpf.c probes/go.bpf.h probes/lookup.bpf.h
 BPF_TREE = $(shell find probes/include -name '*.h' 2>/dev/null | sort)
 
 PARSERS = $(wildcard parsers/*.c)

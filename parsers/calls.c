@@ -12,7 +12,6 @@
 
 #define NONE UINT32_MAX
 #define TIMES 6
-#define SETUPS 2
 #define UNDER_WAY_NS INT64_C(2000000000) /* how long a touch is good for */
 
 struct call {
@@ -24,7 +23,7 @@ struct call {
 	int64_t begin, end;	      /* of all attempts so far */
 	int64_t until;		      /* no attempt begins after that */
 	int64_t time[TIMES], backoff; /* of all attempts */
-	int64_t setup[SETUPS];	      /* before the first */
+	int64_t before;		      /* set-up, before the first */
 	int64_t throttled;
 	bool throttle; /* that is how the last one ended */
 	int64_t retransmit;
@@ -231,11 +230,9 @@ static bool continues(const struct call *call, const struct request *row)
 
 #define AT(field) offsetof(struct request, field)
 
-/* What is added up, the phases first; and what is the first attempt's, for what
- * later ones need of it lies between the attempts. */
+/* What is added up, the phases first. */
 static const size_t times[TIMES] = {AT(send_ns), AT(expect_ns), AT(wait_ns),
 				    AT(recv_ns), AT(stall_ns),	AT(expect_timeout_ns)};
-static const size_t setups[SETUPS] = {AT(connect_ns), AT(tls_ns)};
 #define PHASES 5
 
 static int64_t *time_of(struct request *row, size_t field)
@@ -286,8 +283,9 @@ static void join(struct call *call, struct request *row)
 	if (call->throttle)
 		call->throttled += row->latency_ns;
 	add_retransmits(call, row);
-	for (size_t i = 0; i < SETUPS && !call->attempts; i++)
-		call->setup[i] = *time_of(row, setups[i]);
+	/* What later ones have to set up lies between the attempts. */
+	if (!call->attempts)
+		call->before = why_setup(row);
 	for (size_t i = 0; i < TIMES; i++)
 		call->time[i] += *time_of(row, times[i]);
 	if (row->time_ns < call->begin)
@@ -309,10 +307,9 @@ static void make_whole(const struct call *call, struct request *row)
 		*time_of(row, times[i]) = call->time[i];
 	for (size_t i = 0; i < PHASES; i++)
 		row->latency_ns += call->time[i];
-	for (size_t i = 0; i < SETUPS; i++)
-		*time_of(row, setups[i]) = call->setup[i];
 	row->is_call = true;
 	row->throttled_ns = call->throttled;
+	row->before_ns = call->before;
 	row->retransmits = call->retransmits;
 	row->retransmit_ns = call->retransmit;
 	row->attempts = call->attempts;

@@ -84,6 +84,7 @@ struct request {
 	/* Of a call: attempts that were throttled, and the back-off behind them. */
 	bool is_call; /* it stands for all attempts (calls.h) */
 	int64_t throttled_ns;
+	int64_t before_ns; /* set-up before the first of several */
 	/* Judged by why.h; NULL and -1 before. */
 	const char *why;
 	int64_t why_ns, felt_ns;

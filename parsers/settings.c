@@ -225,6 +225,7 @@ static int check_jobs(struct reader *reader)
 		const char *flag;
 	} others[] = {{settings->calls, "--calls"},
 		      {settings->pending_s > 0, "--pending"},
+		      {settings->support_bundle > 0, "--support-bundle"},
 		      {settings->min_ttfb_ms > 0, "--min-ttfb"},
 		      {settings->status.n > 0, "--status"}};
 

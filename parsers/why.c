@@ -124,13 +124,23 @@ static int64_t at(const struct request *row, size_t field)
 	return *(const int64_t *)(const void *)((const char *)row + field);
 }
 
-static int64_t felt(const struct request *row)
+int64_t why_setup(const struct request *row)
 {
-	int64_t ns = row->latency_ns;
+	int64_t ns = 0;
 
 	for (size_t i = 0; i < sizeof(setups) / sizeof(setups[0]); i++)
 		if (at(row, setups[i]) > 0 && __builtin_add_overflow(ns, at(row, setups[i]), &ns))
 			return INT64_MAX;
+	return ns;
+}
+
+static int64_t felt(const struct request *row)
+{
+	bool several = row->is_call && row->attempts > 1;
+	int64_t ns;
+
+	if (__builtin_add_overflow(row->latency_ns, several ? row->before_ns : why_setup(row), &ns))
+		return INT64_MAX;
 	return ns;
 }
 

@@ -68,13 +68,12 @@ struct endpoints {
 struct socket {
 	struct endpoints ends; /* of a descriptor */
 	__u64 id;	       /* unique while the tracer runs; 0 before the first request */
-	__u16 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
-	__u16 shaken;	       /* EXCHANGE_RESUMED or EXCHANGE_FULL: what its TLS handshake was */
+	__u32 connected;       /* 1: seen from its beginning; a descriptor is then a socket */
 	__u32 requests;	       /* seen on it so far */
 	__u64 begun;	       /* entry of the call that began to connect or shake hands, or 0 */
 	__u64 setup_ns;	       /* from there until that was done; 0 unknown */
 	__u32 joined;	       /* HTTP/2 was seen on it, and not its beginning */
-	__u32 unused;
+	__u32 shaken;	       /* EXCHANGE_RESUMED or EXCHANGE_FULL: what its TLS handshake was */
 };
 
 /* A stretch in which nothing that a connection sent got through, as far as its
@@ -194,11 +193,11 @@ struct exchange_slot {
 
 /* The first 4 bytes of any event say what it is. */
 #define EVENT_EXCHANGE 1u
-#define EVENT_EXIT 2u	/* a process with exchanges is going away */
-#define EVENT_EXEC 3u	/* ... or becomes another program: its TLS objects are gone */
-#define EVENT_LOOKUP 5u /* a name was looked up */
+#define EVENT_EXIT 2u /* a process with exchanges is going away */
+#define EVENT_EXEC 3u /* ... or becomes another program: its TLS objects are gone */
 
 #define EVENT_FRAMES 4u /* a call moved bytes of a connection that speaks HTTP/2 */
+#define EVENT_LOOKUP 5u /* a name was looked up */
 
 /* What such a call moved. Behind it come the first EXCHANGE_FIXED bytes of the
  * connection's record as it was before the call, and then told_len bytes: all that the

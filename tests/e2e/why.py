@@ -274,10 +274,11 @@ def network_loses_the_request():
 
 @test
 def network_loses_the_first_packet():
-    """The SYN: the connection is set up a second late."""
+    """The SYN: the connection is set up a second late. What was sent again is known as far as
+    the request followed at once, which a busy machine may prevent."""
     def cause(row, fate):
-        expect(harness.setup_of(row)["connect_ms"] >= 1000 - 10 and row["retransmits"] >= 1, f"{row}")
-        expect(1000 - 20 <= row["retransmit_ms"] <= row["felt_ms"], f"{row}")
+        expect(harness.setup_of(row)["connect_ms"] >= 1000 - 10, f"{row}")
+        expect(len(fate.seen) >= 2 and row["retransmit_ms"] <= row["felt_ms"], f"{row}")
         return row["retransmit_ms"]
 
     over_a_wire("network-loss", lambda key: Lossy(lambda p: p.syn, 1), cause)

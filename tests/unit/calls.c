@@ -243,8 +243,8 @@ static void numbers_of_a_call(void)
 		CU_ASSERT_EQUAL(calls_add(calls, &row), i == 2);
 	}
 	CU_ASSERT(row.is_call);
-	CU_ASSERT_EQUAL(row.connect_ns, 1 * MS);
-	CU_ASSERT_EQUAL(row.tls_ns, 7 * MS);
+	CU_ASSERT_EQUAL(row.connect_ns, 3 * MS); /* as of the last */
+	CU_ASSERT_EQUAL(row.before_ns, 8 * MS);
 	CU_ASSERT_EQUAL(row.expect_timeout_ns, 3 * MS);
 	CU_ASSERT_EQUAL(row.retransmits, 3);
 	CU_ASSERT_EQUAL(row.retransmit_ns, 6 * MS);

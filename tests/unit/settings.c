@@ -306,6 +306,7 @@ static void test_mistakes(void)
 		{"--jobs --calls", "--jobs and --calls"},
 		{"--pending=3 --jobs", "--jobs and --pending"},
 		{"--jobs --status 503", "--jobs and --status"},
+		{"--jobs --support-bundle 3", "--jobs and --support-bundle"},
 		{"--jobs --min-ttfb 3", "--jobs and --min-ttfb"},
 		{"--max-mbps fast", "megabytes a second"},
 		{"--bucket \033[31m --nope\033", "--nope?"},

@@ -24,7 +24,8 @@ struct times {
 	int64_t size, sent; /* of the bodies; a sent of 0 is unknown */
 	int status;
 	const char *code;
-	bool call;
+	bool call; /* of two attempts */
+	double before;
 	int unsent;
 };
 
@@ -40,6 +41,8 @@ static void make(const struct times *t)
 		.status = t->status ? t->status : 200,
 		.error_code = t->code,
 		.is_call = t->call,
+		.attempts = t->call ? 2 : 1,
+		.before_ns = ns(t->before),
 		.unsent = t->unsent,
 		.response_size = t->size,
 		.request_size = t->sent == NO_BODY ? 0
@@ -116,6 +119,11 @@ static const struct {
 	/* an attempt's back-off lies before it, a call's is in it */
 	{{.wait = 5, .backoff = 900}, "server", 5, 5},
 	{{.wait = 5, .backoff = 900, .call = true}, "retry", 900, 905},
+	/* the last attempt's connection was made between the attempts */
+	{{.wait = 5, .backoff = 900, .call = true, .before = 10, .connect = 400},
+	 "retry",
+	 900,
+	 915},
 	{{.wait = 1005, .backoff = 900, .call = true}, "server", 1005, 1905},
 	{{.wait = 5, .backoff = 900, .throttled = 903, .call = true}, "throttled", 903, 905},
 	{{.wait = 5, .backoff = 900, .throttled = 300, .call = true}, "retry", 900, 905},
@@ -262,7 +270,9 @@ static void always_a_share(void)
 					   &row.stall_ns};
 		bool known = false;
 
-		row = (struct request){.status = (int)(number() % 600),
+		row = (struct request){.attempts = (int)(number() & 3),
+				       .before_ns = llabs(number() % (1000000 * MS)),
+				       .status = (int)(number() % 600),
 				       .is_call = number() & 1,
 				       .unsent = (int)(number() & 3) - 1};
 		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
