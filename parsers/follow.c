@@ -101,11 +101,19 @@ static bool is_connection(const struct follow *f, const struct exchange *e, bool
 	       f->to.is_socket(e->key.tgid, e->fd);
 }
 
-/* Builds the rows of an exchange in f->rows; returns how many. */
+/* Builds the rows of an exchange in f->rows; returns how many. rest: of its head. */
+static int build(struct follow *f, const struct exchange *e, struct slice rest, bool final)
+{
+	int n = request_build(e, rest, f->context, final, f->rows, PIPELINED_MAX);
+
+	if (f->rows[0].state != REQUEST_NOT_HTTP)
+		f->rows[0].dns_ns = lookups_find(f->lookups, e);
+	return n;
+}
+
 static int build_rows(struct follow *f, const struct exchange *e, bool final)
 {
 	struct slice rest = SLICE_NONE;
-	int n;
 
 	if (e->flags & EXCHANGE_MORE) {
 		long got = f->records.more(f->records.tracer, e, f->more, sizeof(f->more));
@@ -113,10 +121,7 @@ static int build_rows(struct follow *f, const struct exchange *e, bool final)
 		if (got > 0)
 			rest = (struct slice){f->more, (size_t)got};
 	}
-	n = request_build(e, rest, f->context, final, f->rows, PIPELINED_MAX);
-	if (f->rows[0].state != REQUEST_NOT_HTTP)
-		f->rows[0].dns_ns = lookups_find(f->lookups, e);
-	return n;
+	return build(f, e, rest, final);
 }
 
 /* Shows the exchange if it is whole, or if final says that this is all there
@@ -156,8 +161,7 @@ static void show_streams(struct follow *f)
 	struct streamed stream;
 
 	while (!*f->to.stop && streams_next(f->streams, &stream)) {
-		request_build(stream.exchange, stream.more, f->context, true, f->rows,
-			      PIPELINED_MAX);
+		build(f, stream.exchange, stream.more, true);
 		if (f->rows[0].state != REQUEST_NOT_HTTP &&
 		    is_connection(f, stream.exchange, f->rows[0].status > 0))
 			f->to.ended(f->to.ctx, &f->rows[0]);
@@ -372,9 +376,7 @@ void follow_look(struct follow *f, uint64_t now, uint64_t first_ns)
 			continue;
 		e = *stream.exchange;
 		pending_until(&e, now);
-		show_open(f, &e,
-			  request_build(&e, stream.more, f->context, false, f->rows, PIPELINED_MAX),
-			  now, first_ns);
+		show_open(f, &e, build(f, &e, stream.more, false), now, first_ns);
 	}
 	f->looked = now;
 }

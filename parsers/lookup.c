@@ -84,6 +84,9 @@ int64_t lookups_find(struct lookups *l, const struct exchange *e)
 
 	if (e->number != 1 || !(e->flags & EXCHANGE_NUMBERED))
 		return -1;
+	/* Which stream is the first is known also where nobody saw the connection begin. */
+	if ((e->flags & EXCHANGE_FRAMES) && !e->t_setup)
+		return -1;
 	for (struct lookup *at = set; at < set + WAYS; at++) {
 		struct slice name = {(const char *)at->is.name, at->is.n - 1};
 

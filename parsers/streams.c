@@ -65,6 +65,8 @@ static void take_record(struct stream *stream)
 	if (e->number == 1) {
 		e->connect_ns = record->connect_ns;
 		e->tls_ns = record->tls_ns;
+		e->t_setup = record->t_setup;
+		e->flags |= record->flags & (EXCHANGE_RESUMED | EXCHANGE_FULL);
 	}
 }
 
