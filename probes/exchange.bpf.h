@@ -30,6 +30,9 @@ struct stage {
 	struct bytes b;
 	u64 left, from; /* bytes of the call still to come, and to pass over before them */
 	u64 filled;
+	/* What is known of the call besides: see struct moved. */
+	u64 entered, polled;
+	u64 flags;
 	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
 };
 
@@ -539,22 +542,118 @@ static __always_inline void take_connection(struct exchange *e, const struct soc
 	}
 }
 
-static __always_inline struct exchange *exchange_begin(void *ctx, struct exchange_key *key,
-						       u64 word, u64 now, u64 entered)
+/* Where a walk from a TLS object is. It lies in a map, because what the verifier knows
+ * of a register makes every way through a step another one, and of memory it knows
+ * nothing: a walk of 18 steps then costs it a tenth. */
+struct walk {
+	u64 object, mark, skip;
+	s64 fd;
+};
+BPF_TABLE("percpu_array", u32, struct walk, walks, 1);
+
+/* The descriptor of a TLS object, by the steps that lead there; -1 if they do not. */
+static __always_inline s32 read_descriptor(const struct steps *steps, u64 object)
 {
-	u32 zero = 0, uid = bpf_get_current_uid_gid();
+	const struct step *s = steps->step;
+	u32 zero = 0;
+	struct walk *w = walks.lookup(&zero);
+	u64 word;
+
+	if (!w)
+		return -1;
+	w->object = w->mark = object;
+	w->skip = 0;
+	w->fd = -1;
+	LOOP
+	for (u32 i = 0; i < STEPS_MAX; i++, s++) {
+		u64 what = s->what;
+
+		if (w->skip) {
+			w->skip = what & STEP_OR;
+			continue;
+		}
+		if (what & STEP_FROM_MARK)
+			w->object = w->mark;
+		if (read_user(&word, sizeof(word), (void *)(w->object + s->offset)))
+			break;
+		word &= s->mask;
+		if (what & STEP_FOLLOW) {
+			w->object = word;
+			if (what & STEP_MARK)
+				w->mark = word;
+			continue;
+		}
+		if (what & STEP_DESCRIPTOR) {
+			if (word < s->value)
+				w->fd = word;
+			break;
+		}
+		if ((word == s->value) == !!(what & STEP_IS))
+			w->skip = what & STEP_OR;
+		else if (!(what & STEP_OR))
+			break;
+	}
+	return w->fd;
+}
+
+#ifdef TLS_ONLY
+/* Nobody watches sockets: the descriptor is the same as long as the TLS object says
+ * so, and is not done with. */
+static __always_inline void take_unwatched(struct exchange *e, u64 before)
+{
+	struct exchange_key key = {.conn = (u32)e->fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
+	struct socket s = {.id = e->id};
+
+	e->socket = before;
+	if (before)
+		return;
+	e->socket = e->id;
+	sockets.update(&key, &s);
+}
+#endif
+
+/* A request begins, on a connection whose record had these. What an object said of an
+ * earlier request is still true, but for Go's: such an object may be gone, and another
+ * in its place. */
+static __always_inline void take_layout(struct exchange *e, const struct moved *m, u32 flags,
+					s32 fd, u64 socket)
+{
+	u32 layout = m->layout;
+	struct steps *steps = layouts.lookup(&layout);
+	s32 read = fd;
+
+	if (!steps || steps->off)
+		return;
+	if (!(flags & EXCHANGE_FD_READ) || m->key->layer == LAYER_GOTLS)
+		read = read_descriptor(steps, m->key->conn);
+	if (read < 0)
+		return;
+	e->fd = read;
+	e->flags |= EXCHANGE_FD_READ;
+#ifdef TLS_ONLY
+	take_unwatched(e, read == fd ? socket : 0);
+#else
+	(void)socket;
+#endif
+}
+
+static __always_inline struct exchange *exchange_begin(const struct moved *m, u64 word, u64 now)
+{
+	u32 zero = 0, flags, uid = bpf_get_current_uid_gid();
+	struct exchange_key *key = m->key;
+	u64 socket, entered = m->entered;
 	struct exchange_slot *slot;
 	struct exchange *e;
 	struct socket *s;
 	u64 id = next_id();
-	int before;
+	s32 fd;
 
 	if (!id)
 		return 0;
 	s = socket_use(key, id);
 	slot = exchanges.lookup(key);
 	if (slot && finish(&slot->exchange, now))
-		emit(ctx, &slot->exchange, now);
+		emit(m->ctx, &slot->exchange, now);
 	if (!UID_FILTER(uid) || (word != PREFACE && !METHOD_FILTER(word))) {
 		/* Its bytes must not be taken for those of the request before it. */
 		if (slot)
@@ -577,11 +676,13 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 			return 0;
 	}
 	e = &slot->exchange;
-	before = e->flags & EXCHANGE_FINAL;
+	flags = e->flags;
+	fd = e->fd;
+	socket = e->socket;
 	e->kind = EVENT_EXCHANGE;
 	e->flags = entered ? 0 : EXCHANGE_LATE_START;
 	e->key = *key;
-	take_connection(e, s, before);
+	take_connection(e, s, flags & EXCHANGE_FINAL);
 	e->id = id;
 	e->t_start = entered ? entered : now;
 	e->t_head = 0;
@@ -611,6 +712,8 @@ static __always_inline struct exchange *exchange_begin(void *ctx, struct exchang
 	e->socket = 0;
 	__builtin_memset(&e->ends, 0, sizeof(e->ends));
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	if (m->layout)
+		take_layout(e, m, flags, fd, socket);
 	if (word != PREFACE) {
 		count(COUNT_REQUESTS);
 		return e;
@@ -666,86 +769,6 @@ static __always_inline void take_socket(struct exchange *e, s32 fd)
 		/* Another TLS object may follow on the same socket. */
 		s->setup_ns = s->begun = s->shaken = 0;
 	}
-}
-
-/* The descriptor of a TLS object, by the steps that lead there; -1 if they do not.
- * known: what was read before and still holds, -1 for nothing. */
-static __always_inline s32 read_descriptor(u32 layout, u64 object, s32 known)
-{
-	struct steps *steps = layouts.lookup(&layout);
-	u64 mark = object, word, skip = 0;
-	const struct step *s;
-
-	if (!steps || steps->off)
-		return -1;
-	if (known >= 0)
-		return known;
-	s = steps->step;
-	LOOP
-	for (u32 i = 0; i < STEPS_MAX; i++, s++) {
-		u64 what = s->what;
-
-		if (skip) {
-			skip = what & STEP_OR;
-			continue;
-		}
-		if (what & STEP_FROM_MARK)
-			object = mark;
-		if (read_user(&word, sizeof(word), (void *)(object + s->offset)))
-			return -1;
-		word &= s->mask;
-		if (what & STEP_FOLLOW) {
-			object = word;
-			if (what & STEP_MARK)
-				mark = word;
-			continue;
-		}
-		if (what & STEP_DESCRIPTOR)
-			return word < s->value ? (s32)word : -1;
-		skip = what & STEP_OR;
-		if ((word == s->value) == !!(what & STEP_IS))
-			continue;
-		if (!skip)
-			return -1;
-		skip = 0;
-	}
-	return -1;
-}
-
-#ifdef TLS_ONLY
-/* Nobody watches sockets: the descriptor is the same as long as the TLS object says
- * so, and is not done with. */
-static __always_inline void take_unwatched(struct exchange *e, u64 before)
-{
-	struct exchange_key key = {.conn = (u32)e->fd, .tgid = e->key.tgid, .layer = LAYER_SOCKET};
-	struct socket s = {.id = e->id};
-
-	e->socket = before;
-	if (before)
-		return;
-	e->socket = e->id;
-	sockets.update(&key, &s);
-}
-#endif
-
-/* A request begins. What an object said of an earlier one is still true, but for
- * Go's: such an object may be gone, and another in its place. */
-static __always_inline void take_layout(struct exchange *e, const struct moved *m, u32 flags,
-					s32 fd, u64 socket)
-{
-	s32 known = flags & EXCHANGE_FD_READ && m->key->layer != LAYER_GOTLS ? fd : -1;
-
-	if (!m->layout)
-		return;
-	e->fd = read_descriptor(m->layout, m->key->conn, known);
-	if (e->fd < 0)
-		return;
-	e->flags |= EXCHANGE_FD_READ;
-#ifdef TLS_ONLY
-	take_unwatched(e, e->fd == fd ? socket : 0);
-#else
-	(void)socket;
-#endif
 }
 
 /* What was read is not what a call shows. */
@@ -812,26 +835,17 @@ static __always_inline void take_send(const struct moved *m)
 	const struct bytes *b = m->b;
 	struct exchange_slot *slot = exchanges.lookup(key);
 	struct exchange *e = slot ? &slot->exchange : 0;
-	u64 now, word, socket = 0, entered = m->entered;
-	u32 before, flags = 0;
-	s32 fd = -1;
+	u64 now, word, entered = m->entered;
+	u32 before;
 
 	now = bpf_ktime_get_ns();
 	if (!e ||
 	    (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED | EXCHANGE_FRAMES))) {
 		word = first_bytes(b);
-		if (begins_request(word, b->n) && (!e || is_free(e))) {
-			if (e) {
-				flags = e->flags;
-				fd = e->fd;
-				socket = e->socket;
-			}
-			e = exchange_begin(m->ctx, key, word, now, entered);
-			if (e)
-				take_layout(e, m, flags, fd, socket);
-		} else if (!e && (u8)(word >> 24) == FRAME_HEADERS) {
+		if (begins_request(word, b->n) && (!e || is_free(e)))
+			e = exchange_begin(m, word, now);
+		else if (!e && (u8)(word >> 24) == FRAME_HEADERS)
 			frames(m, 0, FLOW_SENT);
-		}
 		if (!e || (e->flags & EXCHANGE_ENDED))
 			return;
 	}

@@ -51,6 +51,9 @@ static long (*read_user_text)(void *to, u32 size, const void *from) = (void *)11
 
 /* Keeps the compiler from dropping a bound that the verifier needs. */
 #define KEEP(x) asm volatile("" : "+r"(x))
+/* What was stored in a map is loaded from there again: of memory the verifier knows
+ * nothing, so that the ways that led here are one way from here on. */
+#define FORGET() asm volatile("" : : : "memory")
 
 /* Unrolled loops cost the compiler most of its time, and gain nothing here. */
 #define LOOP _Pragma("clang loop unroll(disable)")

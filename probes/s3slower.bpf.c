@@ -285,20 +285,17 @@ static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call
 }
 
 /* The n bytes that a call took or gave: one buffer, or a vector's pieces. */
-static __always_inline struct bytes *tls_bytes(struct bytes *plain, const struct tls_call *c,
-					       u32 takes, s64 n)
+static __always_inline struct bytes *tls_bytes(const struct tls_call *c, u32 takes, s64 n)
 {
-	struct stage *stage;
 	u32 zero = 0;
+	struct stage *stage = stages.lookup(&zero);
 
-	if (takes != TAKES_VECTOR && takes != TAKES_VECTOR_FROM) {
-		bytes_plain(plain, c->buf, n);
-		return plain;
-	}
-	stage = stages.lookup(&zero);
 	if (!stage)
 		return 0;
-	bytes_gather(stage, c->buf, c->out, n > 0 ? n : 0, c->from);
+	if (takes == TAKES_VECTOR || takes == TAKES_VECTOR_FROM)
+		bytes_gather(stage, c->buf, c->out, n > 0 ? n : 0, c->from);
+	else
+		bytes_plain(&stage->b, c->buf, n);
 	return &stage->b;
 }
 
@@ -333,8 +330,8 @@ int tls_return(struct pt_regs *ctx)
 	u32 direction = SITE_SENDS(site) ? TLS_SEND : TLS_RECEIVE;
 	struct thread *t = threads.lookup(&tid);
 	struct exchange_key key = {};
-	struct bytes plain = {}, *b;
 	struct tls_call *c;
+	struct bytes *b;
 	s64 n;
 
 	if (!t)
@@ -358,15 +355,17 @@ int tls_return(struct pt_regs *ctx)
 			exchange_send_unseen(&key, n, c->entered);
 		return 0;
 	}
-	b = tls_bytes(&plain, c, SITE_TAKES(site), n);
+	b = tls_bytes(c, SITE_TAKES(site), n);
 	if (!b)
 		return 0;
 	if (direction == TLS_SEND) {
 		if (n > 0) {
-			u64 entered = t->try_conn == key.conn ? t->try_entered : c->entered;
-
+			if (t->try_conn == key.conn)
+				c->entered = t->try_entered;
 			t->try_conn = 0;
-			exchange_send(ctx, &key, b, entered, tls_descriptor(c, n), 0, c->layout);
+			c->fd = tls_descriptor(c, n);
+			FORGET();
+			exchange_send(ctx, &key, b, c->entered, c->fd, 0, c->layout);
 		} else {
 			tls_send_again(t, c, &key);
 		}
@@ -550,7 +549,7 @@ static __always_inline u32 call_kind(u64 nr)
 }
 
 /* The n bytes that a call took or gave, described in this CPU's stage. */
-static __always_inline struct bytes *call_bytes(u64 nr, const struct pt_regs *r, u64 n)
+static __always_inline struct stage *call_stage(u64 nr, const struct pt_regs *r, u64 n)
 {
 	u32 zero = 0;
 	struct stage *stage = stages.lookup(&zero);
@@ -565,7 +564,7 @@ static __always_inline struct bytes *call_bytes(u64 nr, const struct pt_regs *r,
 		bytes_gather(stage, vec[0], vec[1], n, 0);
 	else
 		bytes_plain(&stage->b, vec[0], n);
-	return &stage->b;
+	return stage;
 }
 
 /* The first piece of what a call is asked to send. */
@@ -857,7 +856,7 @@ int on_sys_exit(struct raw_args *ctx)
 {
 	s64 ret = ctx->arg[1];
 	struct exchange_key key = {};
-	struct bytes *b;
+	struct stage *stage;
 	u64 id, entered = 0, polled = 0;
 	struct pt_regs r;
 	struct thread *t;
@@ -904,9 +903,13 @@ int on_sys_exit(struct raw_args *ctx)
 	if (kind == CALL_SEND) {
 		if (ret <= 0 || !entered)
 			return 0;
-		b = call_bytes(nr, &r, ret);
-		if (b)
-			exchange_send(ctx, &key, b, entered, -1, proof(nr), 0);
+		stage = call_stage(nr, &r, ret);
+		if (!stage)
+			return 0;
+		stage->entered = entered;
+		stage->flags = proof(nr);
+		FORGET();
+		exchange_send(ctx, &key, &stage->b, stage->entered, -1, stage->flags, 0);
 		return 0;
 	}
 	if (!exchanges.lookup(&key)) {
@@ -925,10 +928,14 @@ int on_sys_exit(struct raw_args *ctx)
 		exchange_drained(&key);
 		return 0;
 	}
-	b = call_bytes(nr, &r, ret > 0 ? ret : 0);
-	if (b)
-		exchange_receive(ctx, &key, b, entered, polled, -1,
-				 proof(nr) | (ret < 0 ? EXCHANGE_FAILED : 0));
+	stage = call_stage(nr, &r, ret > 0 ? ret : 0);
+	if (!stage)
+		return 0;
+	stage->entered = entered;
+	stage->polled = polled;
+	stage->flags = proof(nr) | (ret < 0 ? EXCHANGE_FAILED : 0);
+	FORGET();
+	exchange_receive(ctx, &key, &stage->b, stage->entered, stage->polled, -1, stage->flags);
 	return 0;
 }
 #endif
