@@ -387,13 +387,13 @@ def json_rows(path, bucket):
 
 
 def table_rows(path, bucket):
-    """TIME PID COMM OP LAT(ms) STATUS BUCKET ENDPOINT PATH"""
+    """TIME PID COMM OP LAT(ms) STATUS WHY BUCKET ENDPOINT PATH"""
     paths, bad = collections.Counter(), 0
     with open(path, errors="replace") as f:
         for line in f:
             row = line.split()
-            if len(row) == 9 and row[6] == bucket:
-                paths[row[8]] += 1
+            if len(row) == 10 and row[7] == bucket:
+                paths[row[9]] += 1
                 bad += row[5] != "200"
     return len(paths), f"{sum(paths.values()) - len(paths)} twice, {bad} not whole"
 

@@ -70,7 +70,9 @@ CLIENTS = {
     "go_stripped": Client(built("s3go-stripped"), "gotls", "go-http-client", endpoints=2),
     "go_static": Client(built("s3go-static"), "gotls", "go-http-client", endpoints=2),
     "go_pie": Client(built("s3go-pie"), "gotls", "go-http-client", endpoints=2),
-    "rclone": Client(matrix("rclone"), "gotls", "rclone", log=False, iterations=2),
+    # Named among the command's words, as in s3slower -- rclone ...: a program that nobody has
+    # seen before is looked at before it starts.
+    "rclone": Client((*matrix("rclone"), "--program", "/usr/bin/rclone"), "gotls", "rclone", log=False, iterations=2),
     "wget": Client(matrix("wget"), "gnutls", "wget", log=False, iterations=2),
     "libs3": Client(matrix("libs3"), "gnutls", "libs3", BASIC + LIST, log=False,
                     iterations=2),

@@ -15,7 +15,7 @@ def iteration(args, where, i):
            "RCLONE_CONFIG_S3_LIST_VERSION": "2"}
 
     def rclone(*words):
-        return run("rclone", "--ca-cert", ca, "--retries", 1, "--low-level-retries", 1,
+        return run(args.program, "--ca-cert", ca, "--retries", 1, "--low-level-retries", 1,
                    "--s3-no-check-bucket", "--s3-chunk-size", "5M", "--s3-upload-cutoff", "5M",
                    *words, env=env)
 

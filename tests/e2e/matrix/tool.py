@@ -31,6 +31,7 @@ def arguments():
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--bucket", required=True)
     parser.add_argument("--iterations", type=int, default=2)
+    parser.add_argument("--program")
     return parser.parse_args()
 
 
