@@ -30,6 +30,7 @@
 #include "parsers/settings.h"
 #include "probes/command.h"
 #include "probes/connection.h"
+#include "probes/coverage.h"
 #include "probes/discovery.h"
 #include "probes/doctor.h"
 #include "probes/headers.h"
@@ -52,6 +53,7 @@ struct run {
 	struct tracer *tracer;
 	struct identity *identity; /* NULL: nobody asked whose a row is */
 	struct discovery *discovery;
+	struct coverage *coverage; /* NULL: nobody looks */
 	struct connections *connections;
 	struct request_context context;
 	struct follow *follow;
@@ -337,6 +339,31 @@ static void tell_refused(struct run *run)
 			path, function);
 }
 
+/* What could not be probed is said; who cannot be seen is looked for meanwhile. */
+static void cover(struct run *run)
+{
+	struct discovery_file f;
+	size_t at = 0;
+
+	if (!(run->settings.modes & MODE_TLS))
+		return;
+	while (discovery_next_file(run->discovery, &at, &f))
+		if (f.err)
+			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
+				strerror(-f.err));
+	tell_refused(run);
+	run->coverage = coverage_begin(run->discovery);
+}
+
+static void tell_coverage(struct run *run)
+{
+	bool partial;
+	const struct diagnosis *found = coverage_take(run->coverage, &partial);
+
+	if (found)
+		diagnosis_coverage(found, partial, stderr);
+}
+
 /* Returns the exit status. */
 static int loop(struct run *run, int signals, struct command *command)
 {
@@ -354,6 +381,7 @@ static int loop(struct run *run, int signals, struct command *command)
 	while (!run->stop) {
 		poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
 		tell_refused(run);
+		tell_coverage(run);
 		reload_targets(run);
 		turn(run);
 		follow_bury(run->follow, false);
@@ -410,23 +438,6 @@ static int discover(struct run *run)
 	return 0;
 }
 
-/* What is probed, and who cannot be seen; what could not be probed is said. Returns
- * doctor_coverage()'s result. */
-static int cover(struct run *run, struct diagnosis *diagnosis)
-{
-	struct discovery_file f;
-	size_t at = 0;
-
-	if (!(run->settings.modes & MODE_TLS))
-		return -ENOENT;
-	while (discovery_next_file(run->discovery, &at, &f))
-		if (f.err)
-			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
-				strerror(-f.err));
-	tell_refused(run);
-	return doctor_coverage(diagnosis, run->discovery);
-}
-
 /* --ebpf: what would be loaded. */
 static int print_program(struct run *run, const struct program *p)
 {
@@ -478,9 +489,8 @@ static int prepare(struct run *run)
 static int trace(struct run *run, const struct program *p, struct command *command)
 {
 	const struct show_asks asks = {run, tell_whose, tell_ends, tell_losses};
-	static struct diagnosis diagnosis;
 	char message[512];
-	int status = 1, signals = signals_fd(), covered;
+	int status = 1, signals = signals_fd();
 
 	run->tracer = tracer_load(&p->object, (unsigned)run->settings.perf_pages, message,
 				  sizeof(message));
@@ -498,7 +508,7 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 		return fail("out of memory");
 	/* All that takes long comes before the word that tracing begins: a program that
 	 * is started then may be over in milliseconds. */
-	covered = cover(run, &diagnosis);
+	cover(run);
 	if (discovery_start(run->discovery))
 		return fail("cannot create a thread");
 	/* Where the traced programs take every CPU, what we read too late is lost; what
@@ -509,10 +519,10 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 	    (tracer_follow(run->tracer, (uint32_t)command->pid) || command_start(command)))
 		return fail("cannot start the command");
 	fprintf(stderr, "Tracing S3 requests... Hit Ctrl-C to end.\n");
-	if (!covered || covered == -ETIME)
-		diagnosis_coverage(&diagnosis, covered == -ETIME, stderr);
 	memory_rest();
 	status = loop(run, signals, command);
+	coverage_wait(run->coverage);
+	tell_coverage(run);
 	note_lost(run);
 	show_close(run->show);
 	count_all(run);
@@ -611,6 +621,7 @@ int main(int argc, char *argv[])
 	if (command.gate > 0)
 		command_abandon(&command);
 	/* Detaching takes the kernel a while; everything is written by now. */
+	coverage_free(run.coverage);
 	discovery_free(run.discovery);
 	tracer_free(run.tracer);
 	show_free(run.show);

@@ -17,10 +17,6 @@
 #include "survey.h"
 #include "trial.h"
 
-/* Where S3 is usually served: TLS and HTTP, MinIO, Ceph, SeaweedFS, Garage. */
-static const uint16_t s3_ports[] = {443, 80, 9000, 8443, 8080, 7480, 8333, 3900};
-#define COVERAGE_NS 20000000ULL
-#define COVERAGE_CONTENT (8u << 20)
 #define EXAMINE_CONTENT (256u << 20)
 
 /* What a program of ours sees pass, for people; NULL for ends and returns. */
@@ -193,34 +189,4 @@ int doctor_examine(struct diagnosis *d, struct discovery *discovery, const char 
 	connections_free(survey.connections);
 	decide(d, first ? first : err);
 	return 0;
-}
-
-int doctor_coverage(struct diagnosis *d, struct discovery *discovery)
-{
-	struct survey survey = {
-		.ports = s3_ports,
-		.n_ports = sizeof(s3_ports) / sizeof(s3_ports[0]),
-		.content_max = COVERAGE_CONTENT,
-	};
-	struct discovery_counts counts;
-	struct discovery_file file;
-	struct timespec t;
-	size_t at = 0;
-	int err;
-
-	discovery_count(discovery, &counts);
-	d->probed_files = counts.files;
-	d->probed_processes = counts.processes;
-	while (d->n_users < DIAGNOSIS_USERS_MAX &&
-	       discovery_next_user(discovery, &at, &d->user[d->n_users].pid, &file))
-		d->n_users++;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	survey.until = (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec + COVERAGE_NS;
-	survey.connections = connections_new();
-	if (!survey.connections)
-		return -ENOMEM;
-	err = survey_unseen(&survey, d);
-	connections_free(survey.connections);
-	return err;
 }

@@ -12,9 +12,4 @@
  * without them. 0 or -errno: -ESRCH when there is no such process. */
 int doctor_examine(struct diagnosis *diagnosis, struct discovery *discovery, const char *cache_dir);
 
-/* The short form for the start of a run: how much is probed and, in 20 ms of CPU time
- * at most, which processes that are connected to where S3 usually is cannot be seen.
- * -ETIME when that was not enough for all. */
-int doctor_coverage(struct diagnosis *diagnosis, struct discovery *discovery);
-
 #endif
