@@ -98,7 +98,10 @@ static void decode(const unsigned char *data, size_t size)
 	/* Events are put in order by a time that is looked at before they are checked. */
 	CHECK(early == 0 && time == event.time);
 	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT ||
-	      event.kind == EVENT_EXEC || event.kind == EVENT_LOOKUP);
+	      event.kind == EVENT_EXEC || event.kind == EVENT_LOOKUP ||
+	      event.kind == EVENT_FRAMES);
+	if (event.kind == EVENT_FRAMES)
+		CHECK((const unsigned char *)event.told + event.frames.told_len <= data + size);
 	if (event.kind == EVENT_LOOKUP)
 		look(&event.lookup);
 	if (event.kind != EVENT_EXCHANGE)
