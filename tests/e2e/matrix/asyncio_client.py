@@ -84,7 +84,7 @@ async def multipart(endpoint, bucket, key, big):
             "<CompleteMultipartUpload>%s</CompleteMultipartUpload>" % xml).encode())
 
 
-async def iteration(endpoint, bucket, prefix, i, big):
+async def iteration(endpoint, bucket, prefix, i, big, together):
     small, large, none = (prefix + n for n in ("small file", "large", "none"))
     data = os.urandom(SMALL + i)
     async with Connection(endpoint, bucket) as s3:
@@ -95,7 +95,10 @@ async def iteration(endpoint, bucket, prefix, i, big):
             raise SystemExit("read something else than was written")
         await s3.call("GetObject", "GET", large)
         await s3.call("HeadObject", "HEAD", small)
+        # The server fails to list a bucket of which something goes away meanwhile.
+        await together.wait()
         await s3.call("ListObjectsV2", "GET", query="?list-type=2&prefix=" + quote(prefix))
+        await together.wait()
         await s3.call("GetObject", "GET", none, want=404)
         await s3.call("HeadObject", "HEAD", none, want=404)
         await s3.call("DeleteObject", "DELETE", large, want=204)
@@ -109,8 +112,9 @@ async def main():
     parser.add_argument("--iterations", type=int, default=3)
     args = parser.parse_args()
     big = os.urandom(LARGE)
+    together = asyncio.Barrier(len(args.endpoint) * args.iterations)
     await asyncio.gather(*(
-        iteration(endpoint, args.bucket, "matrix/%d-%d/" % (server, i), i, big)
+        iteration(endpoint, args.bucket, "matrix/%d-%d/" % (server, i), i, big, together)
         for server, endpoint in enumerate(args.endpoint) for i in range(args.iterations)))
 
 
