@@ -637,12 +637,13 @@ static __always_inline void take_layout(struct exchange *e, const struct moved *
 #endif
 }
 
-static __always_inline struct exchange *exchange_begin(const struct moved *m, u64 word, u64 now)
+/* slot: the connection's record, NULL if there is none yet. */
+static __always_inline struct exchange *
+exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 now)
 {
 	u32 zero = 0, flags, uid = bpf_get_current_uid_gid();
 	struct exchange_key *key = m->key;
 	u64 socket, entered = m->entered;
-	struct exchange_slot *slot;
 	struct exchange *e;
 	struct socket *s;
 	u64 id = next_id();
@@ -651,7 +652,6 @@ static __always_inline struct exchange *exchange_begin(const struct moved *m, u6
 	if (!id)
 		return 0;
 	s = socket_use(key, id);
-	slot = exchanges.lookup(key);
 	if (slot && finish(&slot->exchange, now))
 		emit(m->ctx, &slot->exchange, now);
 	if (!UID_FILTER(uid) || (word != PREFACE && !METHOD_FILTER(word))) {
@@ -843,7 +843,7 @@ static __always_inline void take_send(const struct moved *m)
 	    (e->flags & (EXCHANGE_FINAL | EXCHANGE_INTERIM | EXCHANGE_ENDED | EXCHANGE_FRAMES))) {
 		word = first_bytes(b);
 		if (begins_request(word, b->n) && (!e || is_free(e)))
-			e = exchange_begin(m, word, now);
+			e = exchange_begin(m, slot, word, now);
 		else if (!e && (u8)(word >> 24) == FRAME_HEADERS)
 			frames(m, 0, FLOW_SENT);
 		if (!e || (e->flags & EXCHANGE_ENDED))
