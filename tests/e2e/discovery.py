@@ -406,7 +406,8 @@ def is_attached(tracer, library):
     return False
 
 
-POLL = ("7 ", "271 ", "73 ")  # poll, ppoll, by architecture
+POLL = ("7 ", "271 ", "73 ")     # poll, ppoll, by architecture: the thread that reads events
+EPOLL = ("232 ", "281 ", "22 ")  # epoll_wait, epoll_pwait: the one that attaches
 
 
 def await_attached(tracer, library):
@@ -414,8 +415,17 @@ def await_attached(tracer, library):
     if not is_attached(tracer, find("libssl.so.3")):  # this kernel does not say
         time.sleep(2)
         return
-    until(f"attaching to {library}", lambda: is_attached(tracer, library) and pathlib.Path(
-        f"/proc/{tracer.pid}/syscall").read_text().startswith(POLL))
+    until(f"attaching to {library}", lambda: is_attached(tracer, library) and is_idle(tracer))
+
+
+def is_idle(tracer):
+    waits = []
+    for task in pathlib.Path(f"/proc/{tracer.pid}/task").iterdir():
+        try:
+            waits.append((task / "syscall").read_text())
+        except OSError:
+            pass  # a thread that ended
+    return all(any(wait.startswith(calls) for wait in waits) for calls in (POLL, EPOLL))
 
 
 def until(what, condition, seconds=60):
