@@ -303,21 +303,7 @@ _Static_assert(sizeof(((struct cell *)NULL)->buf) >= ENDPOINT_TEXT, "an end fits
 /* Columns with a heading make the table, in this order; those with a name make
  * CSV. A few facts need other words for people than for programs: two rows. */
 static const struct column columns[] = {
-	{"TIME", NULL, -12, false, column_clock, AT(time_ns), 0},
-	{NULL, "timestamp", 0, false, column_timestamp, AT(time_ns), 0},
-	{"PID", "pid", -7, false, column_unsigned, AT(pid), 0},
-	{NULL, "tid", 0, false, column_unsigned, AT(tid), 0},
-	{"COMM", "comm", -15, false, column_string, AT(comm), 0},
-	{NULL, "uid", 0, false, column_unsigned, AT(uid), 0},
-	{"TARGET", "target", -12, false, column_target, AT(target), EXTRA_TARGET},
-	{NULL, "labels", 0, false, column_labels, AT(target), EXTRA_TARGET},
-	{"UID", NULL, -6, false, column_unsigned, AT(uid), EXTRA_UID},
-	{"USER", "user", -8, false, column_string, AT(user), EXTRA_USER},
-	{"PPID", "ppid", -7, false, column_pid, AT(ppid), EXTRA_PPID},
-	{NULL, "exe", 0, false, column_string, AT(exe), EXTRA_EXE},
-	{NULL, "cmdline", 0, false, column_string, AT(cmdline), EXTRA_CMDLINE},
-	{NULL, "cgroup", 0, false, column_string, AT(cgroup), EXTRA_CGROUP},
-	{NULL, "container", 0, false, column_string, AT(container), EXTRA_CONTAINER},
+	COLUMNS_OF_PROCESS(column_string),
 	{NULL, "method", 0, false, column_string, AT(method), 0},
 	{"OP", NULL, -23, false, column_operation, 0, 0},
 	{NULL, "operation", 0, false, column_string, AT(operation), 0},
@@ -398,10 +384,7 @@ static const struct column columns[] = {
 	{NULL, "tls_resumed", 0, false, column_maybe, AT(resumed), 0},
 	{NULL, "is_s3", 0, false, column_truth, AT(is_s3), 0},
 	{NULL, "truncated", 0, false, column_truth, AT(truncated), 0},
-	{"EXE", NULL, -24, false, column_string, AT(exe), EXTRA_EXE},
-	{"CMDLINE", NULL, -32, false, column_string, AT(cmdline), EXTRA_CMDLINE},
-	{"CGROUP", NULL, -32, false, column_string, AT(cgroup), EXTRA_CGROUP},
-	{"CONTAINER", NULL, -64, false, column_string, AT(container), EXTRA_CONTAINER},
+	COLUMNS_OF_PROCESS_WIDE,
 	{"PATH", NULL, 0, false, column_string, AT(path), 0},
 };
 

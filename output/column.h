@@ -103,4 +103,33 @@ const char *column_exact_throughput(const void *field, struct cell *cell);
 /* The operation, or the method of what is none; field: the request. */
 const char *column_operation(const void *field, struct cell *cell);
 
+/* What is known of a row's process, and when: the first columns of every table, and of
+ * the wide ones that come before its last. AT(field) is the field's offset in the row;
+ * word shows its name. */
+#define COLUMNS_OF_PROCESS(word)                                                                   \
+	{"TIME", NULL, -12, false, column_clock, AT(time_ns), 0},                                  \
+		{NULL, "timestamp", 0, false, column_timestamp, AT(time_ns), 0},                   \
+		{"PID", "pid", -7, false, column_unsigned, AT(pid), 0},                            \
+		{NULL, "tid", 0, false, column_unsigned, AT(tid), 0},                              \
+		{"COMM", "comm", -15, false, word, AT(comm), 0},                                   \
+		{NULL, "uid", 0, false, column_unsigned, AT(uid), 0},                              \
+		{"TARGET", "target", -12, false, column_target, AT(target), EXTRA_TARGET},         \
+		{NULL, "labels", 0, false, column_labels, AT(target), EXTRA_TARGET},               \
+		{"UID", NULL, -6, false, column_unsigned, AT(uid), EXTRA_UID},                     \
+		{"USER", "user", -8, false, column_string, AT(user), EXTRA_USER},                  \
+		{"PPID", "ppid", -7, false, column_pid, AT(ppid), EXTRA_PPID},                     \
+		{NULL, "exe", 0, false, column_string, AT(exe), EXTRA_EXE},                        \
+		{NULL, "cmdline", 0, false, column_string, AT(cmdline), EXTRA_CMDLINE},            \
+		{NULL, "cgroup", 0, false, column_string, AT(cgroup), EXTRA_CGROUP},               \
+	{                                                                                          \
+		NULL, "container", 0, false, column_string, AT(container), EXTRA_CONTAINER         \
+	}
+#define COLUMNS_OF_PROCESS_WIDE                                                                    \
+	{"EXE", NULL, -24, false, column_string, AT(exe), EXTRA_EXE},                              \
+		{"CMDLINE", NULL, -32, false, column_string, AT(cmdline), EXTRA_CMDLINE},          \
+		{"CGROUP", NULL, -32, false, column_string, AT(cgroup), EXTRA_CGROUP},             \
+	{                                                                                          \
+		"CONTAINER", NULL, -64, false, column_string, AT(container), EXTRA_CONTAINER       \
+	}
+
 #endif

@@ -25,19 +25,7 @@
 
 /* Every key of a request, in the order in which they are printed. */
 static const struct field fields[] = {
-	{KEY("{", "timestamp"), QUOTED, column_timestamp, AT(time_ns), 0},
-	{KEY(",", "pid"), BARE, column_unsigned, AT(pid), 0},
-	{KEY(",", "tid"), BARE, column_unsigned, AT(tid), 0},
-	{KEY(",", "comm"), TEXT, column_string, AT(comm), 0},
-	{KEY(",", "uid"), BARE, column_unsigned, AT(uid), 0},
-	{KEY(",", "target"), TEXT, column_target, AT(target), EXTRA_TARGET},
-	{KEY(",", "labels"), LABELS, column_target, AT(target), EXTRA_TARGET},
-	{KEY(",", "user"), TEXT, column_string, AT(user), EXTRA_USER},
-	{KEY(",", "ppid"), BARE, column_pid, AT(ppid), EXTRA_PPID},
-	{KEY(",", "exe"), TEXT, column_string, AT(exe), EXTRA_EXE},
-	{KEY(",", "cmdline"), TEXT, column_string, AT(cmdline), EXTRA_CMDLINE},
-	{KEY(",", "cgroup"), TEXT, column_string, AT(cgroup), EXTRA_CGROUP},
-	{KEY(",", "container"), TEXT, column_string, AT(container), EXTRA_CONTAINER},
+	FIELDS_OF_PROCESS(column_string),
 	{KEY(",", "method"), TEXT, column_string, AT(method), 0},
 	{KEY(",", "operation"), TEXT, column_string, AT(operation), 0},
 	{KEY(",", "log_operation"), TEXT, column_string, AT(log_operation), 0},
