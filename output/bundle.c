@@ -202,8 +202,9 @@ static void print_head(struct output *output, const struct bundle *bundle)
 	fprintf(output->file, "\n\"-\" is unknown, or not there\n");
 }
 
-static int print_text(struct output *output, const struct bundle *bundle)
+static int finish_text(struct output *output)
 {
+	const struct bundle *bundle = output->state;
 	const struct request *request;
 	size_t n = 0;
 
@@ -219,8 +220,9 @@ static int print_text(struct output *output, const struct bundle *bundle)
 /* --- as JSON -------------------------------------------------------------- */
 
 /* The same requests, in the same order, as the rows that they would have been. */
-static int print_json(struct output *output, const struct bundle *bundle)
+static int finish_json(struct output *output)
 {
+	const struct bundle *bundle = output->state;
 	struct output rows = *output;
 	const struct request *request;
 	int err = sink_open(&rows, &json_sink, output->file);
@@ -235,16 +237,6 @@ static int print_json(struct output *output, const struct bundle *bundle)
 }
 
 /* --- the sinks ------------------------------------------------------------ */
-
-static int finish_text(struct output *output)
-{
-	return print_text(output, output->state);
-}
-
-static int finish_json(struct output *output)
-{
-	return print_json(output, output->state);
-}
 
 static void bundle_close(struct output *output)
 {

@@ -150,16 +150,22 @@ static bool print_row(struct show *show, struct request *row)
 	return written(show, sink_emit(&show->output, row)) == 0;
 }
 
+/* A row, of whatever kind, has reached the sink. */
+static void count_shown(struct show *show, bool truncated)
+{
+	show->counters->shown++;
+	show->counters->truncated += truncated;
+	if (show->settings->count && show->counters->shown == show->settings->count)
+		*show->stop = true;
+}
+
 static void show_row(struct show *show, struct request *row)
 {
 	if (*show->stop || !print_row(show, row))
 		return;
-	show->counters->shown++;
-	show->counters->truncated += row->truncated;
 	tally_add(show->tally, row);
 	reasons_add(&show->reasons, row);
-	if (show->settings->count && show->counters->shown == show->settings->count)
-		*show->stop = true;
+	count_shown(show, row->truncated);
 }
 
 /* Calls of which nothing came any more by that time. */
@@ -204,12 +210,8 @@ static void show_job(struct show *show, struct job *job)
 		return;
 	}
 	fill_whose(show, job);
-	if (written(show, sink_emit_job(&show->output, job)))
-		return;
-	show->counters->shown++;
-	show->counters->truncated += job->truncated;
-	if (show->settings->count && show->counters->shown == show->settings->count)
-		*show->stop = true;
+	if (!written(show, sink_emit_job(&show->output, job)))
+		count_shown(show, job->truncated);
 }
 
 static void show_jobs(struct show *show, int64_t now_ns)

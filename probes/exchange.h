@@ -193,9 +193,8 @@ struct exchange_slot {
 
 /* The first 4 bytes of any event say what it is. */
 #define EVENT_EXCHANGE 1u
-#define EVENT_EXIT 2u /* a process with exchanges is going away */
-#define EVENT_EXEC 3u /* ... or becomes another program: its TLS objects are gone */
-
+#define EVENT_EXIT 2u	/* a process with exchanges is going away */
+#define EVENT_EXEC 3u	/* ... or becomes another program: its TLS objects are gone */
 #define EVENT_FRAMES 4u /* a call moved bytes of a connection that speaks HTTP/2 */
 #define EVENT_LOOKUP 5u /* a name was looked up */
 
