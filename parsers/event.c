@@ -106,8 +106,7 @@ int event_decode(const void *data, size_t size, struct event *out)
 		memcpy(e, data, EXCHANGE_FIXED);
 		if (event_check(e) || size - EXCHANGE_FIXED < e->req_len + e->resp_len)
 			return -EBADMSG;
-		memcpy(e->req, bytes, e->req_len);
-		memcpy(e->resp, bytes + e->req_len, e->resp_len);
+		memcpy(e->bytes, bytes, e->req_len + e->resp_len);
 		out->time = out->exchange.t_emit;
 		out->tgid = out->exchange.key.tgid;
 		return 0;

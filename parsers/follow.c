@@ -204,9 +204,9 @@ static void process_gone(struct follow *f, uint32_t tgid, uint64_t time, bool tl
 static bool asks_the_same(const struct exchange *a, const struct exchange *b)
 {
 	uint32_t n = a->req_len < b->req_len ? a->req_len : b->req_len;
-	const void *end = memchr(a->req, '\r', n);
+	const void *end = memchr(a->bytes, '\r', n);
 
-	return end && memcmp(a->req, b->req, (size_t)((const __u8 *)end - a->req)) == 0;
+	return end && memcmp(a->bytes, b->bytes, (size_t)((const __u8 *)end - a->bytes)) == 0;
 }
 
 /* An attempt is shown before the next one: if its answer was not whole when it was

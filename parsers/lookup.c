@@ -53,7 +53,7 @@ static struct slice host_of(const struct exchange *e)
 	struct http1_request head;
 	const char *end;
 
-	if (http1_request((struct slice){(const char *)e->req, e->req_len}, &head) != HTTP1_BAD)
+	if (http1_request((struct slice){(const char *)e->bytes, e->req_len}, &head) != HTTP1_BAD)
 		host = http1_header(&head.headers, SLICE("host"));
 	if (!host.n)
 		return host;

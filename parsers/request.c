@@ -493,15 +493,15 @@ int request_build(const struct exchange *e, struct slice more,
 	char head[EXCHANGE_REQ_CAP + EXCHANGE_MORE_CAP];
 	uint32_t req_len = e->req_len < EXCHANGE_REQ_CAP ? e->req_len : EXCHANGE_REQ_CAP;
 	uint32_t resp_len = e->resp_len < EXCHANGE_RESP_CAP ? e->resp_len : EXCHANGE_RESP_CAP;
-	struct side sent = {{(const char *)e->req, req_len}, e->sent};
-	struct side received = {{(const char *)e->resp, resp_len}, e->received};
+	struct side sent = {{(const char *)e->bytes, req_len}, e->sent};
+	struct side received = {{(const char *)EXCHANGE_RESPONSE(e), resp_len}, e->received};
 	uint64_t at = 0, answer_at = 0;
 	int n = 0;
 
 	if (more.n && req_len == EXCHANGE_REQ_CAP) {
 		if (more.n > EXCHANGE_MORE_CAP)
 			more.n = EXCHANGE_MORE_CAP;
-		memcpy(head, e->req, req_len);
+		memcpy(head, e->bytes, req_len);
 		memcpy(head + req_len, more.p, more.n);
 		sent.kept = (struct slice){head, req_len + more.n};
 	}

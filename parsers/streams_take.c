@@ -75,8 +75,11 @@ static void end_request_head(const struct moved *m, struct stream *stream,
 		e->t_head = e->t_sent;
 	if (kept > sizeof(head))
 		kept = sizeof(head);
-	e->req_len = (uint32_t)(kept < EXCHANGE_REQ_CAP ? kept : EXCHANGE_REQ_CAP);
-	memcpy(e->req, head, e->req_len);
+	n = kept < EXCHANGE_REQ_CAP ? kept : EXCHANGE_REQ_CAP;
+	/* A server may have answered already. */
+	memmove(e->bytes + n, EXCHANGE_RESPONSE(e), e->resp_len);
+	e->req_len = (uint32_t)n;
+	memcpy(e->bytes, head, n);
 	if (kept > e->req_len)
 		stream->more = malloc(kept - e->req_len);
 	if (stream->more) {
@@ -101,7 +104,8 @@ static void end_answer_head(const struct moved *m, struct stream *stream, const 
 	e->flags |= EXCHANGE_FINAL;
 	e->t_first = block->time;
 	e->t_last = m->event->time;
-	e->received = fields_response(block->fields, (char *)e->resp, sizeof(e->resp));
+	e->received =
+		fields_response(block->fields, (char *)EXCHANGE_RESPONSE(e), EXCHANGE_RESP_CAP);
 	e->resp_len = (uint32_t)e->received;
 }
 
@@ -138,7 +142,7 @@ static void take_data(const struct moved *m, const struct http2_token *token, st
 	if (n > room)
 		n = room;
 	if (n && !stream->hole) {
-		memcpy(e->resp + e->resp_len, token->value.p, n);
+		memcpy(EXCHANGE_RESPONSE(e) + e->resp_len, token->value.p, n);
 		e->resp_len += (uint32_t)n;
 	}
 	stream->hole |= n < token->n;

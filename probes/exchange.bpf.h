@@ -36,17 +36,11 @@ struct stage {
 	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
 };
 
-/* Where an event is put together. */
-struct outbox {
-	u8 bytes[sizeof(struct exchange)];
-};
-
 BPF_TABLE("lru_hash", struct exchange_key, struct exchange_slot, exchanges, MAX_EXCHANGES);
 BPF_TABLE("lru_hash", u64, struct exchange_more, more, MAX_MORE);
 BPF_TABLE("percpu_array", u32, struct exchange_slot, blank, 1);
 BPF_TABLE("percpu_array", u32, struct exchange_more, blank_more, 1);
 BPF_TABLE("percpu_array", u32, struct stage, stages, 1);
-BPF_TABLE("percpu_array", u32, struct outbox, outboxes, 1);
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
@@ -220,7 +214,7 @@ static __always_inline void append_request(struct exchange *e, const struct byte
 {
 	u64 at = e->req_len, take;
 
-	if (at >= EXCHANGE_REQ_CAP)
+	if (at >= EXCHANGE_REQ_CAP || e->resp_len)
 		return;
 	take = EXCHANGE_REQ_CAP - at;
 	if (b->have < take)
@@ -230,7 +224,7 @@ static __always_inline void append_request(struct exchange *e, const struct byte
 	KEEP(take);
 	if (take > EXCHANGE_REQ_CAP)
 		return;
-	if (fetch(e->req + at, take, b, 0))
+	if (fetch(e->bytes + at, take, b, 0))
 		return;
 	e->req_len = at + take;
 }
@@ -269,6 +263,14 @@ static __always_inline void append_more(struct exchange *e, const struct bytes *
 	e->flags |= EXCHANGE_MORE;
 }
 
+/* What is kept of the response, from its byte `at` on. */
+static __always_inline u8 *response(struct exchange *e, u64 at)
+{
+	at += e->req_len;
+	KEEP(at);
+	return e->bytes + (at & (sizeof(e->bytes) - 1));
+}
+
 static __always_inline void append_response(struct exchange *e, const struct bytes *b)
 {
 	u64 at = e->resp_len, take;
@@ -278,12 +280,10 @@ static __always_inline void append_response(struct exchange *e, const struct byt
 	take = EXCHANGE_RESP_CAP - at;
 	if (b->have < take)
 		take = b->have;
-	KEEP(at);
-	at &= EXCHANGE_RESP_CAP - 1;
 	KEEP(take);
 	if (take > EXCHANGE_RESP_CAP)
 		return;
-	if (fetch(e->resp + at, take, b, 0))
+	if (fetch(response(e, at), take, b, 0))
 		return;
 	e->resp_len = at + take;
 }
@@ -299,10 +299,8 @@ static __always_inline void append_tail(struct exchange *e, const struct bytes *
 	if (before + b->n <= EXCHANGE_RESP_CAP && e->resp_len == before + b->n)
 		return;
 	if (e->tail_len == 0 && before >= EXCHANGE_TAIL_CAP && before <= EXCHANGE_RESP_CAP) {
-		before -= EXCHANGE_TAIL_CAP;
-		KEEP(before);
-		if (before <= EXCHANGE_RESP_CAP - EXCHANGE_TAIL_CAP &&
-		    !read_kernel(e->tail, EXCHANGE_TAIL_CAP, e->resp + before))
+		if (!read_kernel(e->tail, EXCHANGE_TAIL_CAP,
+				 response(e, before - EXCHANGE_TAIL_CAP)))
 			e->tail_len = EXCHANGE_TAIL_CAP;
 	}
 	if (b->last_n >= EXCHANGE_TAIL_CAP || b->n != b->last_n) {
@@ -335,35 +333,34 @@ static __always_inline void append_tail(struct exchange *e, const struct bytes *
 }
 
 /* Whether the bytes end with an empty line: the end of a head, if they are one.
- * kept, len: the run so far, if all of it was kept; the program's memory, which is
- * slower to read, is asked only if not. */
-static __always_inline int ends_head(const struct bytes *b, const u8 *kept, u64 len, u64 mask)
+ * kept: where in the record they end, if they were kept; the program's memory, which
+ * is slower to read, is asked only if not. */
+static __always_inline int ends_head(const struct bytes *b, const struct exchange *e, u64 kept)
 {
 	u32 word = 0;
 
-	if (len >= 4) {
-		len -= 4;
-		KEEP(len);
-		len &= mask;
-		word = *(const u32 *)(kept + len);
+	if (kept >= 4) {
+		kept -= 4;
+		KEEP(kept);
+		kept &= sizeof(e->bytes) - 1;
+		word = *(const u32 *)(e->bytes + kept);
 	} else if (b->last_n >= 4) {
 		fetch_last(&word, 4, b, b->last_n - 4);
 	}
 	return word == CRLFCRLF;
 }
 
-/* Status of a response head in hand, 0 if there is none yet. */
-static __always_inline u32 status_at(const struct exchange *e, u32 at)
+/* Status of the response head in hand, 0 if there is none yet. */
+static __always_inline u32 status_of(struct exchange *e)
 {
+	const u8 *head = response(e, 0);
 	u8 a, b, c;
 
-	if (at + 12 > e->resp_len || at > EXCHANGE_RESP_CAP - 12)
+	if (e->resp_len < 12 || head[0] != 'H' || head[4] != '/')
 		return 0;
-	if (e->resp[at] != 'H' || e->resp[at + 4] != '/')
-		return 0;
-	a = e->resp[at + 9] - '0';
-	b = e->resp[at + 10] - '0';
-	c = e->resp[at + 11] - '0';
+	a = head[9] - '0';
+	b = head[10] - '0';
+	c = head[11] - '0';
 	if (a > 9 || b > 9 || c > 9)
 		return 0;
 	return a * 100 + b * 10 + c;
@@ -371,20 +368,13 @@ static __always_inline u32 status_at(const struct exchange *e, u32 at)
 
 static __always_inline void emit(void *ctx, struct exchange *e, u64 now)
 {
-	struct outbox *out;
-	u64 n = e->req_len, m = e->resp_len;
-	u32 zero = 0;
+	u64 n = e->req_len + e->resp_len;
 
 	e->t_emit = now;
-	out = outboxes.lookup(&zero);
 	KEEP(n);
-	KEEP(m);
-	if (!out || n > EXCHANGE_REQ_CAP || m > EXCHANGE_RESP_CAP)
+	if (n > sizeof(e->bytes))
 		return;
-	read_kernel(out->bytes, EXCHANGE_FIXED, e);
-	read_kernel(out->bytes + EXCHANGE_FIXED, n, e->req);
-	read_kernel(out->bytes + EXCHANGE_FIXED + n, m, e->resp);
-	if (events.perf_submit(ctx, out, EXCHANGE_FIXED + n + m)) {
+	if (events.perf_submit(ctx, e, EXCHANGE_FIXED + n)) {
 		if (e->reports == 0 && !(e->flags & EXCHANGE_LOST)) {
 			e->flags |= EXCHANGE_LOST;
 			count(COUNT_LOST);
@@ -408,14 +398,14 @@ static __always_inline int answered(const struct exchange *e)
 }
 
 /* Filters that can be judged once there is an answer, or none will come. */
-static __always_inline int wanted(const struct exchange *e, u64 until)
+static __always_inline int wanted(struct exchange *e, u64 until)
 {
 	if (until - e->t_start < MIN_LATENCY_NS)
 		return 0;
 	if (MIN_TTFB_NS && (!answered(e) || e->t_first - e->t_start < MIN_TTFB_NS))
 		return 0;
 #ifdef STATUS_FILTERED
-	u32 status = status_at(e, 0);
+	u32 status = status_of(e);
 
 	/* An interim head in front of the final one: leave it to user space. */
 	if (!answered(e) || (status >= 200 && !STATUS_FILTER(status)))
@@ -728,18 +718,19 @@ exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 
 /* Whether a final head follows the interim one in hand: both came in one read.
  * Asked only when something that looks like the next request is sent. */
 #define FOLLOWS_MAX 500 /* bytes of interim heads that are looked through */
-static __always_inline u64 final_follows(const struct exchange *e)
+static __always_inline u64 final_follows(struct exchange *e)
 {
+	const u8 *head = response(e, 0);
 	u64 len = e->resp_len, found = 0;
 
 	LOOP
 	for (u64 i = 12; i < FOLLOWS_MAX; i++) {
-		u64 word = *(u64 *)(e->resp + i);
+		u64 word = *(const u64 *)(head + i);
 		u64 there = ((len - 14 - i) >> 63) ^ 1; /* i + 14 <= len */
 
 		/* CR LF CR LF "HTTP" and a status that does not begin with 1 */
 		found |= is_zero(word ^ 0x505454480a0d0a0dULL) & there &
-			 is_zero(is_zero(e->resp[i + 13] ^ '1'));
+			 is_zero(is_zero(head[i + 13] ^ '1'));
 	}
 	return found;
 }
@@ -821,7 +812,7 @@ static __always_inline void frames(const struct moved *m, struct exchange *e, u3
 }
 
 /* Whether a request may begin on the connection now. */
-static __always_inline int is_free(const struct exchange *e)
+static __always_inline int is_free(struct exchange *e)
 {
 	if (e->flags & EXCHANGE_FRAMES) /* another connection, of which we did not see the begin */
 		return e->sent == e->flow[FLOW_SENT].next && !e->flow[FLOW_SENT].head_len;
@@ -865,7 +856,7 @@ static __always_inline void take_send(const struct moved *m)
 	e->changes += 1;
 	take_descriptor(e, m->fd, m->layout);
 	if (!(e->flags & EXCHANGE_HEAD_DONE) &&
-	    ends_head(b, e->req, e->sent == e->req_len ? e->req_len : 0, EXCHANGE_REQ_CAP - 1)) {
+	    ends_head(b, e, e->sent == e->req_len ? e->req_len : 0)) {
 		e->flags |= EXCHANGE_HEAD_DONE;
 		e->t_head = now;
 		e->head_sent = e->sent;
@@ -885,6 +876,8 @@ static __always_inline void exchange_sent(struct exchange_key *key, u64 less)
 	if (less) {
 		u64 left = e->sent - (less < e->sent ? less : e->sent);
 
+		if (e->req_len > left && e->resp_len)
+			left = e->req_len; /* an answer lies behind it */
 		e->sent = left;
 		if (e->req_len > left)
 			e->req_len = left;
@@ -989,7 +982,7 @@ static __always_inline void take_answer(struct exchange *e, const struct moved *
 	e->changes += 1;
 	take_descriptor(e, m->fd, 0);
 	if (!(e->flags & EXCHANGE_FINAL)) {
-		status = status_at(e, 0);
+		status = status_of(e);
 		if (status >= 100 && status < 200) {
 			e->flags |= EXCHANGE_INTERIM;
 			e->t_interim = now;
@@ -1001,8 +994,7 @@ static __always_inline void take_answer(struct exchange *e, const struct moved *
 	}
 	if (e->flags & EXCHANGE_INTERIM) {
 		e->flags &= ~EXCHANGE_RESP_HEAD_DONE;
-		if (ends_head(b, e->resp, e->received == e->resp_len ? e->resp_len : 0,
-			      EXCHANGE_RESP_CAP - 1))
+		if (ends_head(b, e, e->received == e->resp_len ? e->req_len + e->resp_len : 0))
 			e->flags |= EXCHANGE_RESP_HEAD_DONE;
 	}
 }

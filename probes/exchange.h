@@ -146,8 +146,8 @@ struct exchange {
 	__u64 interim_bytes; /* bytes of earlier 1xx heads, not in received */
 	__u64 head_sent;     /* value of sent at t_head */
 	__u64 poll_mark;     /* kernel side only: the reader's poll time at the last read */
-	__u32 req_len;	     /* valid bytes in req */
-	__u32 resp_len;	     /* valid bytes in resp */
+	__u32 req_len;	     /* valid bytes of the request in bytes */
+	__u32 resp_len;	     /* ... and of the response, which lie behind them */
 	__u32 more_len;	     /* valid bytes in the side map */
 	__u32 tid;	     /* thread that sent the first byte */
 	__u32 uid;
@@ -169,14 +169,18 @@ struct exchange {
 	__u8 tail[EXCHANGE_TAIL_CAP];
 	__u8 comm[EXCHANGE_COMM_CAP];
 	union {
-		__u8 req[EXCHANGE_REQ_CAP];
+		/* Of the request, then of the response: see exchange_response(). */
+		__u8 bytes[EXCHANGE_REQ_CAP + EXCHANGE_RESP_CAP];
 		struct exchange_flow flow[2]; /* of a connection with EXCHANGE_FRAMES */
 	};
-	__u8 resp[EXCHANGE_RESP_CAP];
 };
 
-/* An event is the record up to here, then the valid bytes of req, then those of
- * resp: mostly a third of the whole. */
+/* Where the response's bytes are. When the first of them comes, those of the request
+ * are as many as they will be. */
+#define EXCHANGE_RESPONSE(e) ((e)->bytes + (e)->req_len)
+
+/* An event is the record up to the last valid one of its bytes: mostly a third of the
+ * whole. */
 #define EXCHANGE_FIXED (sizeof(struct exchange) - EXCHANGE_REQ_CAP - EXCHANGE_RESP_CAP)
 
 /* A request head longer than REQ_CAP goes on here, by exchange id. */
@@ -185,10 +189,11 @@ struct exchange_more {
 };
 
 /* The map's value. The slack is never used: the verifier cannot relate offset
- * and length of a bounded append, so it has to see room for the sum of both. */
+ * and length of a bounded append, so it has to see room for the sum of both, or for a
+ * word behind the last byte. */
 struct exchange_slot {
 	struct exchange exchange;
-	__u8 slack[EXCHANGE_RESP_CAP];
+	__u8 slack[EXCHANGE_RESP_CAP + 8];
 };
 
 /* The first 4 bytes of any event say what it is. */

@@ -75,9 +75,9 @@ static void look(const struct event_lookup *lookup)
 	e.id++;
 	e.key.tgid = lookup->tgid;
 	e.t_setup = lookup->time;
-	memcpy(e.req, "GET / HTTP/1.1\r\nHost: ", 22);
-	memcpy(e.req + 22, lookup->name, n);
-	memcpy(e.req + 22 + n, "\r\n\r\n", 4);
+	memcpy(e.bytes, "GET / HTTP/1.1\r\nHost: ", 22);
+	memcpy(e.bytes + 22, lookup->name, n);
+	memcpy(e.bytes + 22 + n, "\r\n\r\n", 4);
 	e.req_len = (__u32)(22 + n + 4);
 	took = lookups_find(lookups, &e);
 	CHECK(took >= -1);
@@ -131,11 +131,11 @@ static void assemble(const unsigned char *data, size_t size)
 	cut = texts.n * data[0] / 256;
 	if (cut > EXCHANGE_REQ_CAP)
 		cut = EXCHANGE_REQ_CAP;
-	memcpy(e.req, texts.p, cut);
+	memcpy(e.bytes, texts.p, cut);
 	texts = slice_from(texts, cut);
 	if (texts.n > EXCHANGE_RESP_CAP)
 		texts.n = EXCHANGE_RESP_CAP;
-	memcpy(e.resp, texts.p, texts.n);
+	memcpy(e.bytes + cut, texts.p, texts.n);
 	e.kind = EVENT_EXCHANGE;
 	e.flags = data[0] * 5u;
 	e.req_len = (__u32)cut;

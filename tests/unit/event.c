@@ -27,8 +27,7 @@ static struct slice packed(const struct exchange *e)
 	static char bytes[sizeof(*e)];
 
 	memcpy(bytes, e, EXCHANGE_FIXED);
-	memcpy(bytes + EXCHANGE_FIXED, e->req, e->req_len);
-	memcpy(bytes + EXCHANGE_FIXED + e->req_len, e->resp, e->resp_len);
+	memcpy(bytes, e, EXCHANGE_FIXED + e->req_len + e->resp_len);
 	return (struct slice){bytes, EXCHANGE_FIXED + e->req_len + e->resp_len};
 }
 
@@ -39,8 +38,8 @@ static void a_record_comes_through(void)
 	struct slice sent;
 	__u64 time;
 
-	memset(e.req, 'q', sizeof(e.req));
-	memset(e.resp, 'r', sizeof(e.resp));
+	memset(e.bytes, 'q', e.req_len);
+	memset(EXCHANGE_RESPONSE(&e), 'r', e.resp_len);
 	sent = packed(&e);
 	CU_ASSERT_EQUAL(event_time(sent.p, sent.n, &time), 0);
 	CU_ASSERT_EQUAL(time, 5000);
@@ -49,8 +48,7 @@ static void a_record_comes_through(void)
 	CU_ASSERT_EQUAL(event.time, 5000);
 	CU_ASSERT_EQUAL(event.tgid, 77);
 	CU_ASSERT(memcmp(&event.exchange, &e, EXCHANGE_FIXED) == 0);
-	CU_ASSERT(memcmp(event.exchange.req, e.req, e.req_len) == 0);
-	CU_ASSERT(memcmp(event.exchange.resp, e.resp, e.resp_len) == 0);
+	CU_ASSERT(memcmp(event.exchange.bytes, e.bytes, e.req_len + e.resp_len) == 0);
 }
 
 static void processes_come_through(void)

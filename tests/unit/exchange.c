@@ -17,12 +17,12 @@ static const struct slice none = SLICE("HTTP/1.1 204 No Content\r\n\r\n");
 
 static struct slice kept_request(const struct exchange *e)
 {
-	return (struct slice){(const char *)e->req, e->req_len};
+	return (struct slice){(const char *)e->bytes, e->req_len};
 }
 
 static struct slice kept_response(const struct exchange *e)
 {
-	return (struct slice){(const char *)e->resp, e->resp_len};
+	return (struct slice){(const char *)EXCHANGE_RESPONSE(e), e->resp_len};
 }
 
 static struct slice text(const char *s)
@@ -284,7 +284,7 @@ static void a_vectored_call_goes_on(void)
 		CU_ASSERT_PTR_NOT_NULL_FATAL(e);
 		CU_ASSERT_EQUAL(e->sent, get.n);
 		CU_ASSERT_EQUAL(e->req_len, get.n);
-		CU_ASSERT_EQUAL(memcmp(e->req, get.p, get.n), 0);
+		CU_ASSERT_EQUAL(memcmp(e->bytes, get.p, get.n), 0);
 	}
 }
 

@@ -45,7 +45,7 @@ static struct exchange request(const char *host)
 			     .t_setup = BEGUN,
 			     .t_start = BEGUN + 5 * MS};
 
-	e.req_len = (__u32)snprintf((char *)e.req, sizeof(e.req),
+	e.req_len = (__u32)snprintf((char *)e.bytes, EXCHANGE_REQ_CAP,
 				    "GET /k HTTP/1.1\r\nHost: %s\r\n\r\n", host);
 	return e;
 }

@@ -74,13 +74,13 @@ static void what_is_waited_for(void)
 		e.t_start = SECOND;
 		e.t_sent = SECOND + 5;
 		e.fd = -1;
-		memcpy(e.req, cases[i].head, head);
-		memcpy(e.req + head, cases[i].body, body);
+		memcpy(e.bytes, cases[i].head, head);
+		memcpy(e.bytes + head, cases[i].body, body);
 		e.req_len = (__u32)(head + body);
 		e.sent = e.req_len;
 		e.t_interim = cases[i].interim ? SECOND + 6 : 0;
 		e.resp_len = (__u32)strlen(cases[i].answer);
-		memcpy(e.resp, cases[i].answer, e.resp_len);
+		memcpy(EXCHANGE_RESPONSE(&e), cases[i].answer, e.resp_len);
 		e.received = e.resp_len;
 		if (e.received)
 			e.t_first = e.t_last = SECOND + 7;
