@@ -69,6 +69,26 @@ static __always_inline void bytes_plain(struct bytes *b, u64 address, u64 n)
 	b->staged = 0;
 }
 
+/* 1 if x is 0, else 0 - in arithmetic: a comparison is a branch, and every
+ * branch doubles what the verifier has to walk behind it. */
+static __always_inline u64 is_zero(u64 x)
+{
+	u64 minus = -x;
+
+	KEEP(minus); /* or the compiler makes it a comparison again */
+	return ((x | minus) >> 63) ^ 1;
+}
+
+/* The smaller one of two numbers below 2^63, in the same way. A mask instead of the
+ * product would do as well, but the verifier takes it for two ways again. */
+static __always_inline u64 least(u64 a, u64 b)
+{
+	u64 over = a - b, less = over >> 63;
+
+	KEEP(less);
+	return b + over * less;
+}
+
 /* The pieces of an iovec, as far as the call took or filled them: n bytes, behind
  * the first `from`. */
 struct vector {
@@ -98,14 +118,13 @@ static __always_inline void gather(const struct vector *v)
 			count(COUNT_FAULT);
 			break;
 		}
-		take = vec[1] < stage->from ? vec[1] : stage->from;
+		take = least(vec[1], stage->from);
 		stage->from -= take;
 		vec[0] += take;
 		vec[1] -= take;
-		if (vec[1] > stage->left)
-			vec[1] = stage->left;
+		vec[1] = least(vec[1], stage->left);
 		stage->left -= vec[1];
-		take = vec[1] < STAGE_PIECE ? vec[1] : STAGE_PIECE;
+		take = least(vec[1], STAGE_PIECE);
 		KEEP(at);
 		at &= EXCHANGE_MORE_CAP - 1;
 		KEEP(take);
@@ -119,7 +138,7 @@ static __always_inline void gather(const struct vector *v)
 		}
 	}
 	at = stage->filled;
-	b->have = at < EXCHANGE_MORE_CAP ? at : EXCHANGE_MORE_CAP;
+	b->have = least(at, EXCHANGE_MORE_CAP);
 	if (stage->left) {
 		b->last_n = 0; /* there are pieces that were not looked at */
 	} else if (at == n) {
@@ -180,16 +199,6 @@ static __always_inline u64 first_bytes(const struct bytes *b)
 	return read_first(&word, b) ? 0 : word;
 }
 
-/* 1 if x is 0, else 0 - in arithmetic: a comparison is a branch, and every
- * branch doubles what the verifier has to walk behind it. */
-static __always_inline u64 is_zero(u64 x)
-{
-	u64 minus = -x;
-
-	KEEP(minus); /* or the compiler makes it a comparison again */
-	return ((x | minus) >> 63) ^ 1;
-}
-
 #define PREFACE 0x5448202a20495250ULL /* "PRI * HT": how a client begins to speak HTTP/2 */
 
 /* A method and its space in the first n bytes, or as much of them as n allows. */
@@ -216,9 +225,7 @@ static __always_inline void append_request(struct exchange *e, const struct byte
 
 	if (at >= EXCHANGE_REQ_CAP || e->resp_len)
 		return;
-	take = EXCHANGE_REQ_CAP - at;
-	if (b->have < take)
-		take = b->have;
+	take = least(EXCHANGE_REQ_CAP - at, b->have);
 	KEEP(at);
 	at &= EXCHANGE_REQ_CAP - 1;
 	KEEP(take);
@@ -249,9 +256,7 @@ static __always_inline void append_more(struct exchange *e, const struct bytes *
 		if (!m)
 			return;
 	}
-	take = EXCHANGE_MORE_CAP - at;
-	if (b->have - taken < take)
-		take = b->have - taken;
+	take = least(EXCHANGE_MORE_CAP - at, b->have - taken);
 	KEEP(at);
 	at &= EXCHANGE_MORE_CAP - 1;
 	KEEP(take);
@@ -277,9 +282,7 @@ static __always_inline void append_response(struct exchange *e, const struct byt
 
 	if (at >= EXCHANGE_RESP_CAP)
 		return;
-	take = EXCHANGE_RESP_CAP - at;
-	if (b->have < take)
-		take = b->have;
+	take = least(EXCHANGE_RESP_CAP - at, b->have);
 	KEEP(take);
 	if (take > EXCHANGE_RESP_CAP)
 		return;
@@ -715,24 +718,51 @@ exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 
 	return e;
 }
 
+/* The bytes that end one head and begin the next one, "\r\n\r\nHTTP/1.": 8 of them, from
+ * the first one on and from the three behind it. Every fourth place that is looked at
+ * shows one of these. */
+#define NEXT_HEAD_0 0x505454480a0d0a0dULL
+#define NEXT_HEAD_1 0x2f505454480a0d0aULL
+#define NEXT_HEAD_2 0x312f505454480a0dULL
+#define NEXT_HEAD_3 0x2e312f505454480aULL
+#define FOLLOWS_FIRST 15u /* no status line is shorter than 12 bytes */
+#define FOLLOWS_MAX 256u  /* bytes of interim heads that are looked through */
+
+/* The sign of it is clear only if x is 0. */
+static __always_inline u64 sign_unless_zero(u64 x)
+{
+	u64 minus = -x;
+
+	KEEP(minus);
+	return x | minus;
+}
+
 /* Whether a final head follows the interim one in hand: both came in one read.
- * Asked only when something that looks like the next request is sent. */
-#define FOLLOWS_MAX 500 /* bytes of interim heads that are looked through */
+ * Asked only when something that looks like the next request is sent. There is no branch
+ * for what is found, for the verifier would walk on from each of them. */
 static __always_inline u64 final_follows(struct exchange *e)
 {
 	const u8 *head = response(e, 0);
-	u64 len = e->resp_len, found = 0;
+	u64 len = e->resp_len, at = 0, word;
 
 	LOOP
-	for (u64 i = 12; i < FOLLOWS_MAX; i++) {
-		u64 word = *(const u64 *)(head + i);
-		u64 there = ((len - 14 - i) >> 63) ^ 1; /* i + 14 <= len */
+	for (u64 i = FOLLOWS_FIRST; i < FOLLOWS_MAX; i += 4) {
+		u64 none, left = len - 14 - i; /* its sign is set beyond the end */
 
-		/* CR LF CR LF "HTTP" and a status that does not begin with 1 */
-		found |= is_zero(word ^ 0x505454480a0d0a0dULL) & there &
-			 is_zero(is_zero(head[i + 13] ^ '1'));
+		word = *(const u64 *)(head + i);
+		none = sign_unless_zero(word ^ NEXT_HEAD_0) & sign_unless_zero(word ^ NEXT_HEAD_1) &
+		       sign_unless_zero(word ^ NEXT_HEAD_2) & sign_unless_zero(word ^ NEXT_HEAD_3);
+		none = (none | left) >> 63;
+		KEEP(none);
+		at = i + (at - i) * none;
 	}
-	return found;
+	KEEP(at);
+	at &= FOLLOWS_MAX - 1;
+	if (at < FOLLOWS_FIRST)
+		return 0;
+	word = *(const u64 *)(head + at);
+	at -= word == NEXT_HEAD_1 ? 1 : word == NEXT_HEAD_2 ? 2 : word == NEXT_HEAD_3 ? 3 : 0;
+	return head[at + 13] != '1'; /* of the last one */
 }
 
 /* The socket that carries the exchange, now that its descriptor is known - and

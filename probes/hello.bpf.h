@@ -92,10 +92,9 @@ static __always_inline u32 hello_received(struct hello *h, u64 at, u64 n)
 
 		if (read_user(extension, sizeof(extension), (void *)at))
 			return 0;
-		if (extension[0] == __builtin_bswap16(EXTENSION_SUPPORTED_VERSIONS))
-			versioned = 1;
-		if (extension[0] == __builtin_bswap16(EXTENSION_PRE_SHARED_KEY))
-			chosen = 1;
+		versioned |=
+			is_zero(extension[0] ^ __builtin_bswap16(EXTENSION_SUPPORTED_VERSIONS));
+		chosen |= is_zero(extension[0] ^ __builtin_bswap16(EXTENSION_PRE_SHARED_KEY));
 		at += sizeof(extension) + __builtin_bswap16(extension[1]);
 	}
 	/* Without any, not even their length is there. */
