@@ -2,11 +2,16 @@
 /*
  * Connections that speak HTTP/2. Their record says where the frames of both directions
  * stand, and what calls move is told, but for the bulk of the data: user space makes
- * requests of it (parsers/http2.h). Included by exchange.bpf.h.
+ * requests of it (parsers/http2.h).
  */
 #ifndef S3SLOWER_FRAMES_BPF_H
 #define S3SLOWER_FRAMES_BPF_H
 
+#include "connection.bpf.h"
+
+#ifndef WITHOUT_LINKED
+
+#define FRAME_HEADERS 1	   /* the type of frames that begin a request */
 #define FRAMES_TOLD 16384  /* bytes of a call that are told at most ... */
 #define FRAMES_PIECE 15360 /* ... and in one piece: a per-CPU value may have 32 KiB in all */
 #define FRAMES_MAX 4096	   /* more than FRAMES_TOLD has room for */
@@ -119,6 +124,14 @@ static __always_inline void take_joined(const struct moved *m)
 		count(COUNT_OPAQUE);
 }
 
+/* What a call moved on a connection that speaks HTTP/2. Without a record, it is one whose
+ * beginning nobody saw. */
+struct framed {
+	const struct moved *m;
+	struct exchange *e;
+	u64 direction; /* FLOW_* */
+};
+
 static __always_inline void take_frames(const struct framed *d)
 {
 	const struct moved *m = d->m;
@@ -167,10 +180,18 @@ static __always_inline void take_frames(const struct framed *d)
 }
 
 #ifdef HOST_BUILD
-static void call_frames(const struct framed *framed)
+#define call_frames take_frames
+#else
+static int (*call_frames)(const struct framed *framed) = (void *)LINKED_FRAMES;
+#endif
+
+static __always_inline void frames(const struct moved *m, struct exchange *e, u32 direction)
 {
-	take_frames(framed);
+	struct framed d = {m, e, direction};
+
+	call_frames(&d);
 }
+
 #endif
 
 #endif

@@ -50,6 +50,15 @@ static __always_inline void hello_sent(struct hello *h, u64 fd, u64 at)
 	read_user(&h->session, sizeof(h->session), (void *)(at + RECORD_HEADER + HELLO_SESSION));
 }
 
+/* Bytes that were read on a connection in its handshake. */
+struct shaking {
+	struct hello *hello;
+	struct exchange_key *key;
+	u64 at, n;
+};
+
+#ifndef WITHOUT_LINKED
+
 /* n bytes that were read: EXCHANGE_RESUMED or EXCHANGE_FULL if they tell; else 0, and
  * h->fd is 0 if the next ones will not tell, either. */
 static __always_inline u32 hello_received(struct hello *h, u64 at, u64 n)
@@ -107,13 +116,6 @@ static __always_inline u32 hello_received(struct hello *h, u64 at, u64 n)
 	return resumed ? EXCHANGE_RESUMED : EXCHANGE_FULL;
 }
 
-/* Bytes that were read on a connection in its handshake. */
-struct shaking {
-	struct hello *hello;
-	struct exchange_key *key;
-	u64 at, n;
-};
-
 /* What they tell is the connection's. */
 static __always_inline void take_hello(const struct shaking *shaking)
 {
@@ -123,6 +125,8 @@ static __always_inline void take_hello(const struct shaking *shaking)
 	if (s)
 		s->shaken = shaken;
 }
+
+#endif
 
 #ifdef HOST_BUILD
 #define call_hello take_hello
