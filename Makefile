@@ -47,7 +47,7 @@ $(B)/npm/.installed: tests/e2e/package.json tests/e2e/package-lock.json
 	touch $@
 
 s3slower: $(OBJ)
-	$(CC) $(CFLAGS_) $(CFLAGS) -o $@ $(OBJ) $(LDFLAGS) $(LIBS)
+	$(CC) $(CFLAGS_) $(CFLAGS) -o $@ $(OBJ) $(EXPORTS) $(LDFLAGS) $(LIBS)
 
 $(B)/%.o: %.c config.mk Makefile
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@ PYTHON    = /usr/bin/python3
 
 # The tracer itself links no compiler: libbcc is loaded by a short-lived fork
 # (probes/compile.c), so that LLVM is never in the tracer's memory.
+EXPORTS   = -Wl,--export-dynamic-symbol=_ZN4ebpf28bpf_module_rw_engine_enabledEv
 LIBS      = -lbpf -lelf -lcapstone -ljansson -lyaml -lnghttp2 -ldl -pthread
 CPPFLAGS_ = -I. -D_GNU_SOURCE -DVERSION=\"$(VERSION)\"
 CFLAGS_   = -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes \
