@@ -1,7 +1,7 @@
 # The benchmark. Included by the Makefile. `sudo make bench`; BENCH_QUICK=1 takes a minute.
-# The second server carries its own libssl, without symbols: nobody can probe it, as if it
-# stood on another machine.
-BENCH_BIN = $(addprefix $(B)/bench/,client server server-static bystander empty goloop)
+# The second ones carry their own libssl, without symbols: nobody can probe them, as if
+# they stood on another machine.
+BENCH_BIN = $(addprefix $(B)/bench/,client client-static server server-static bystander empty goloop)
 
 bench: s3slower lab $(BENCH_BIN)
 	$(PYTHON) tests/bench/bench.py
@@ -15,7 +15,7 @@ $(B)/bench/%: tests/bench/%.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) -lssl -lcrypto -lbpf
 
-$(B)/bench/server-static: tests/bench/server.c config.mk
+$(B)/bench/%-static: tests/bench/%.c config.mk
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_) $(CPPFLAGS) $(CFLAGS_) $(CFLAGS) -pthread -o $@ $< $(LDFLAGS) \
 		-s -Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic -ldl

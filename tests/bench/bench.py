@@ -10,11 +10,14 @@ With many connections all of them compete for all CPUs. No network hides anythin
 worst case; a real request takes milliseconds.
 
 The columns run in turns, A B C D A B C D ..., each tracer started and stopped in every round. Hosts
-like this one change their speed by two within seconds, so an untraced load runs right before and
-right after each tracer's first one, and "kept" is the median, over the rounds, of the traced rate
-divided by the mean of these two neighbours; a peer is compared by what it kept of its own. "of best"
-is the best round divided by the best untraced one: where the two differ much, the machine was busy.
-All raw numbers are printed.
+like this one change their speed by two within seconds, so a traced load is compared with an
+untraced one right beside it, and "kept" is the median of these ratios; a peer is compared by what
+it kept of its own. Who watches TLS libraries only leaves a program alone that carries its own: under
+such a tracer short loads of the client and of client-static, the same text with a libssl inside,
+alternate, and how the two compare when nobody traces is measured in the same way, and taken out.
+Where system calls are watched, too, untraced loads run right before and after. "of best" is the
+best round divided by the best untraced one: where the two differ much, the machine was busy. All
+raw numbers are printed.
 Absolute numbers say more about the machine than about the tracer; only ratios are compared with
 targets, and a missed target is printed, not failed: the exit status is 1 only when something could
 not be measured at all.
@@ -60,6 +63,8 @@ QUICK = os.environ.get("BENCH_QUICK", "") not in ("", "0")
 ROUNDS = 3 if QUICK else 11  # of the load that is judged
 TURNS = 2 if QUICK else 3     # of the others
 LOAD_S = 0.35 if QUICK else 0.6
+PAIRS = 4 if QUICK else 6     # of short loads, in a round
+PAIR_S = 0.1                  # each of them
 BYSTANDER_S = 0.1 if QUICK else 0.3
 STARTS = 3 if QUICK else 7
 EXACT = 4000 if QUICK else 20000  # requests of the run whose rows are counted
@@ -159,11 +164,12 @@ def certificate():
     return cert, key
 
 
-def run_client(server, connections, size, bucket, seconds=LOAD_S, requests=10_000_000):
+def run_client(server, connections, size, bucket, seconds=LOAD_S, requests=10_000_000,
+               client="client"):
     """One load; what the client says of it, with its rate."""
     one = {CPUS[-1]} if connections == 1 else set(CPUS)
     os.sched_setaffinity(server.process.pid, one)  # threads of new connections inherit it
-    done = subprocess.run([BIN / "client", str(server.port), str(connections), str(seconds),
+    done = subprocess.run([BIN / client, str(server.port), str(connections), str(seconds),
                            str(requests), str(size), bucket], capture_output=True, text=True,
                           env=environment(), preexec_fn=child(one), timeout=120)
     if done.returncode:
@@ -185,9 +191,11 @@ def run_bystander():
 
 class Column:
     """Something that may be traced with. argv None: nothing. events: perf events that the
-    process has open once it traces; 0: it says so on stderr. peer: ours is compared with it."""
+    process has open once it traces; 0: it says so on stderr. peer: ours is compared with it.
+    calls: it watches system calls, too, so nobody goes untraced beside it."""
 
-    def __init__(self, name, argv=None, events=0, env=None, rows=None, peer=True):
+    def __init__(self, name, argv=None, events=0, env=None, rows=None, peer=True, calls=False):
+        self.calls = calls
         self.name, self.argv, self.events, self.env, self.rows = name, argv, events, env or {}, rows
         self.ours = argv is not None and argv[0] == S3SLOWER
         self.peer = peer and argv is not None and not self.ours
@@ -251,11 +259,15 @@ class Tracer:
 
     def load(self, *args, **kwargs):
         """One load under this tracer, with the tracer's CPU."""
-        others = CPUS[:-1] if args[1] == 1 else CPUS
+        return self.during(args[1], lambda: run_client(*args, **kwargs))
+
+    def during(self, connections, loads):
+        """What that returns, with the tracer's CPU meanwhile."""
+        others = CPUS[:-1] if connections == 1 else CPUS
         for task in os.listdir(f"/proc/{self.pid}/task"):
             os.sched_setaffinity(int(task), others or CPUS)
         before = cpu_ns(self.pid)
-        out = run_client(*args, **kwargs)
+        out = loads()
         time.sleep(SETTLE_S)
         out["tracer_us"] = (cpu_ns(self.pid) - before) / 1000
         return out
@@ -432,9 +444,9 @@ def columns():
     buffers = os.cpu_count()
     every = [
         Column("untraced"),
-        Column("s3slower", ours, rows=table_rows),
+        Column("s3slower", ours, rows=table_rows, calls=True),
         Column("s3slower openssl", ours + ["--mode", "openssl"], rows=table_rows),
-        Column("s3slower json", ours + ["--json"], rows=json_rows),
+        Column("s3slower json", ours + ["--json"], rows=json_rows, calls=True),
         Column("bpftrace", ["bpftrace", script], 4 + buffers, rows=bpftrace_rows),
         Column("bpftrace times", ["bpftrace", times], 4 + buffers, rows=bpftrace_rows, peer=False),
         Column("sslsniff", ["sslsniff-bpfcc", "-g", "-n"], 4 + 2 * buffers,
@@ -474,12 +486,21 @@ def of_best(values, base):
 
 
 def bases(results, column, key):
-    """What to divide a column's numbers by: its own untraced neighbours, or the round's."""
+    """What ran untraced beside a column: its own neighbours, or the round's."""
     return results[column.name].get(key + " beside") or results["untraced"][key]
 
 
 def ratios(values, base):
     return [v / b if v is not None and b else None for v, b in zip(values, base)]
+
+
+def kept_each(results, column, key):
+    """What a column kept of the untraced throughput, round by round."""
+    pairs = results[column.name].get(key + " pairs")
+    if pairs:
+        alike = median([v for of in results["untraced"][key + " pairs"] if of for v in of])
+        return [median(of) / alike if of else None for of in pairs]
+    return ratios(results[column.name][key], bases(results, column, key))
 
 
 def throughput(results, title, key, every):
@@ -494,13 +515,15 @@ def throughput(results, title, key, every):
             continue
         base = bases(results, column, key)[:rounds]
         if column.argv and key + " beside" in results[column.name]:
-            say(f"{'  untraced beside':17}" + "".join(f"{show(v, '.0f'):>8}" for v in base)
+            beside_it = "  untraced beside" if column.calls else "  unprobed beside"
+            say(f"{beside_it:17}" + "".join(f"{show(v, '.0f'):>8}" for v in base)
                 + f"{show(median(base), '.0f'):>9}")
         line = f"{column.name:17}" + "".join(f"{show(v, '.0f'):>8}" for v in values) \
             + f"{show(median(values), '.0f'):>9}"
         if column.argv:
-            added = [(1 / v - 1 / b) * 1e6 if v and b else None for v, b in zip(values, base)]
-            line += f"{show(median(ratios(values, base)), '.3f'):>8}" \
+            each = kept_each(results, column, key)[:rounds]
+            added = [(1 - part) / v * 1e6 if v and part else None for v, part in zip(values, each)]
+            line += f"{show(median(each), '.3f'):>8}" \
                 f"{show(of_best(values, base), '.3f'):>9}{show(median(added), '.1f'):>10}" \
                 f"{show(median(results[column.name][key + ' cpu']), '.2f'):>8}"
         say(line)
@@ -554,37 +577,79 @@ def one_turn(column, servers, mine, number):
             mine["row us"][number] = cpu_us / shown
 
 
+def one_load(servers, **kwargs):
+    return run_client(servers["elsewhere"], 1, SMALL, "bench", **kwargs)
+
+
+def in_pairs(servers):
+    """Short loads in turn: of the client that may be traced, and of the one that never is.
+    "pairs": the first one's rate by the mean of the two beside it."""
+    traced, untraced, sent = [], [], 0
+    for i in range(PAIRS + 1):
+        out = one_load(servers, seconds=PAIR_S, client="client-static")
+        untraced.append(out["rate"])
+        if i < PAIRS:
+            out = one_load(servers, seconds=PAIR_S)
+            traced.append(out["rate"])
+            sent += out["sent"]
+    return {"rate": median(traced), "beside": median(untraced), "sent": sent,
+            "pairs": [2 * v / (a + b) for v, a, b in zip(traced, untraced, untraced[1:])]}
+
+
+def between(servers, column):
+    """A load under the column's tracer, between two without."""
+    before = one_load(servers)["rate"]
+    with Tracer(column) as tracer:
+        time.sleep(SETTLE_S)
+        out = tracer.during(1, lambda: one_load(servers))
+        tracer.stop()
+    out["beside"] = (before + one_load(servers)["rate"]) / 2
+    return out
+
+
+def in_pairs_under(servers, column):
+    with Tracer(column) as tracer:
+        time.sleep(SETTLE_S)
+        out = tracer.during(1, lambda: in_pairs(servers))
+        tracer.stop()
+    return out
+
+
 def beside(every, servers):
-    """The load that is judged: one connection, each traced load between two untraced ones."""
+    """The load that is judged: one connection, and what goes untraced beside it."""
     results = {c.name: collections.defaultdict(lambda: [None] * ROUNDS) for c in every}
 
-    def load(run):
-        return run(servers["elsewhere"], 1, SMALL, "bench")
-
     for number in range(ROUNDS):
-        before = load(run_client)["rate"]
-        results["untraced"]["one"][number] = before
         for column in every:
-            if column.failed or column.argv is None:
+            if column.failed:
                 continue
             mine = results[column.name]
             progress(f"1 connection, round {number + 1} of {ROUNDS}: {column.name}")
             try:
-                with Tracer(column) as tracer:
-                    time.sleep(SETTLE_S)
-                    out = load(tracer.load)
-                    tracer.stop()
+                if column.argv is None:
+                    out = in_pairs(servers)
+                else:
+                    out = (between if column.calls else in_pairs_under)(servers, column)
+                    mine["one beside"][number] = out["beside"]
+                    mine["one cpu"][number] = out["tracer_us"] / out["sent"]
             except Unmeasured as why:
                 column.failed = str(why)
                 continue
-            after = load(run_client)["rate"]
             mine["one"][number] = out["rate"]
-            mine["one beside"][number] = (before + after) / 2
-            mine["one cpu"][number] = out["tracer_us"] / out["sent"]
-            before = after
-            if not column.ours and mine["one cpu"][number] < 0.05:
+            if "pairs" in out:
+                mine["one pairs"][number] = out["pairs"]
+            if column.argv and not column.ours and mine["one cpu"][number] < 0.05:
                 column.failed = f"{column.name}: it used no CPU under load, so it saw nothing"
     return results
+
+
+def pairs(results, every):
+    """Every ratio that "kept" is made of."""
+    say("\nEach pair: the client's rate by the unprobed one's beside it, round by round")
+    for column in every:
+        for i, of in enumerate(results[column.name].get("one pairs", [])):
+            if of:
+                say(f"{column.name if i == 0 else '':17}" + "".join(f"{v:7.3f}" for v in of))
 
 
 def turns(every, servers, results):
@@ -716,17 +781,14 @@ def judge(results, every, whole, cold, warm, rest, calls):
     peers = [c for c in every if c.peer and any(results[c.name]["one"])]
     modes = [c for c in every if c.ours]
 
-    def each(column, key):
-        return ratios(results[column.name][key], bases(results, column, key))
-
     def kept(column, key):
-        return median(each(column, key))
+        return median(kept_each(results, column, key))
 
     def against(column, key, others=peers):
-        """What it kept, against the better of the others, round by round."""
-        best = [max((v for v in of if v), default=None)
-                for of in zip(*(each(p, key) for p in others))]
-        return median(ratios(each(column, key), best)) if others else None
+        """What it kept against the better of the others: that which it beats by less. The best
+        of a round would be the luckiest one, and change from round to round."""
+        return min((median(ratios(kept_each(results, column, key), kept_each(results, p, key)))
+                    for p in others if any(results[p.name][key])), default=None)
 
     for column in modes:
         like = column.name == "s3slower openssl"  # for like: the peers see TLS only
@@ -819,6 +881,7 @@ def measure():
             say(f"DISTURBED: somebody else's tracer ran in {disturbed} of {TURNS} rounds")
         throughput(results, "1a. Requests per second, 1 KiB over TLS, 1 keep-alive connection",
                    "one", every)
+        pairs(results, every)
         throughput(results, f"1b. The same, {MANY} connections", "many", every)
         throughput(results, "1c. The same, 1 connection, server probed, too", "both", every)
         say("\nkept: of the untraced throughput. added us: to a request. CPU us: of the tracer"
