@@ -496,10 +496,11 @@ static int trace(struct run *run, const struct program *p, struct command *comma
 				  sizeof(message));
 	if (!run->tracer)
 		return fail(message);
-	if (program_attach(p, &run->settings, run->tracer, message, sizeof(message)))
-		return fail(message);
+	/* Meanwhile the verifier is at work on what is attached then. */
 	if (discover(run))
 		return 1;
+	if (program_attach(p, &run->settings, run->tracer, message, sizeof(message)))
+		return fail(message);
 	identity_begin(run->identity, now_ns(CLOCK_MONOTONIC));
 	if (show_open(&run->show, &run->settings, &asks, &run->counters, &run->stop, message,
 		      sizeof(message)))

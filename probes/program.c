@@ -141,8 +141,10 @@ static const struct attachment {
 int program_attach(const struct program *p, const struct settings *settings, struct tracer *tracer,
 		   char *message, size_t size)
 {
-	int err;
+	int err = tracer_ready(tracer, message, size);
 
+	if (err)
+		return err;
 	if (settings->command || settings->follow) {
 		err = tracer_attach_tracepoint(tracer, "on_process_fork", p->fork_event.id);
 		if (err) {

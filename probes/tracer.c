@@ -14,24 +14,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "btf.h"
 #include "detach.h"
-#include "link.h"
+#include "loader.h"
 #include "site.h"
-#include "trial.h"
 #include "uprobe.h"
 
 #define ATTACHMENTS_MAX 1024
-#define INSTANCES_MAX 256
 #define FILES_WANTED 8192
 #define POINTS_MAX 64 /* offsets of one link */
-
-/* A program as it was loaded for one kind of site. */
-struct instance {
-	int program; /* index in the object */
-	uint64_t site;
-	int fd;
-};
 
 /* What is attached together and goes together: descriptors. */
 struct attachment {
@@ -42,15 +32,11 @@ struct attachment {
 struct tracer {
 	const struct object *object;
 	int map[OBJECT_MAPS];
-	struct instance instance[INSTANCES_MAX];
-	size_t n_instances;
+	struct loader loader;
 	bool sees_losses;
-	bool multi;					/* uprobe links instead of perf events */
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
 	struct perf_buffer *buffer;
 	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
-	int btf;		   /* or -errno */
-	bool repeats;		   /* bpf_loop() is there */
 	int exchanges, more, counts, tree, sockets, losses;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
@@ -62,106 +48,6 @@ struct tracer {
 	void *take_ctx;
 	int taken;
 };
-
-/* Programs by the first letters of their name: what they are attached to. */
-static const struct program_kind {
-	const char *prefix;
-	enum bpf_prog_type type;
-	bool uprobe;
-} kinds[] = {
-	{"tls_", BPF_PROG_TYPE_KPROBE, true},
-	{"go_", BPF_PROG_TYPE_KPROBE, true},
-	{"lookup_", BPF_PROG_TYPE_KPROBE, true},
-	{"on_process_fork", BPF_PROG_TYPE_TRACEPOINT, false},
-	{"on_", BPF_PROG_TYPE_RAW_TRACEPOINT, false},
-};
-
-static const struct program_kind *kind_of(const char *name)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strncmp(name, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
-			return &kinds[i];
-	return NULL;
-}
-
-/* Programs that differ only in which way bytes go are one text; what they do not
- * need of it, the verifier drops. */
-static const struct way {
-	const char *program, *text;
-	uint64_t site;
-} ways[] = {
-	{"tls_send_enter", "tls_enter", SITE_SEND}, {"tls_send_return", "tls_return", SITE_SEND},
-	{"tls_receive_enter", "tls_enter", 0},	    {"tls_receive_return", "tls_return", 0},
-	{"go_send_enter", "go_enter", SITE_SEND},   {"go_send_return", "go_return", SITE_SEND},
-	{"go_receive_enter", "go_enter", 0},	    {"go_receive_return", "go_return", 0},
-};
-
-static const char *text_of(const char *program, uint64_t *site)
-{
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		if (strcmp(ways[i].program, program) != 0)
-			continue;
-		*site |= ways[i].site;
-		return ways[i].text;
-	}
-	return program;
-}
-
-/* The program's descriptor, loaded at its first use for such a site; or -errno. */
-static int program_fd(struct tracer *t, const char *name, uint64_t site)
-{
-	const struct program_kind *kind = kind_of(name);
-	int i = object_find_program(t->object, text_of(name, &site));
-	struct btf_function functions[LINK_FUNCTIONS_MAX];
-	struct linked linked;
-	int fd, err;
-
-	if (i < 0)
-		return i;
-	if (!link_has_site(t->object, (size_t)i))
-		site = 0;
-	for (size_t k = 0; k < t->n_instances; k++)
-		if (t->instance[k].program == i && t->instance[k].site == site)
-			return t->instance[k].fd;
-	if (!kind)
-		return -EINVAL;
-	if (t->n_instances == INSTANCES_MAX)
-		return -E2BIG;
-	err = link_program(t->object, (size_t)i, t->map, site, t->repeats, &linked);
-	if (err)
-		return err;
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
-	if (kind->uprobe && t->multi)
-		opts.expected_attach_type = UPROBE_LINK;
-	if (linked.addresses) {
-		btf_functions(&linked, functions);
-		opts.prog_btf_fd = (uint32_t)t->btf;
-		opts.func_info = functions;
-		opts.func_info_cnt = (uint32_t)linked.n_functions;
-		opts.func_info_rec_size = sizeof(functions[0]);
-	}
-	fd = bpf_prog_load(kind->type, name, "GPL", linked.code, linked.n, &opts);
-	free(linked.code);
-	if (fd >= 0)
-		t->instance[t->n_instances++] = (struct instance){i, site, fd};
-	return fd;
-}
-
-/* Whether this kernel has uprobe links: tried, not concluded from a version. */
-static bool have_multi(void)
-{
-	uint64_t no_such = ~0ULL >> 1;
-	int program = trial_program(BPF_PROG_TYPE_KPROBE, UPROBE_LINK, 0), err;
-
-	if (program < 0)
-		return false;
-	/* A path that is no file is refused only by kernels that look at it. */
-	err = uprobe_link(UPROBE_LINK, program, "/dev/null", &no_such, 1, false);
-	if (err >= 0)
-		close(err);
-	close(program);
-	return err == -EBADF; /* "not a regular file"; older ones say EINVAL before */
-}
 
 static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_header *header)
 {
@@ -249,7 +135,6 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	t->object = o;
-	t->btf = -1;
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		t->map[i] = -1;
 	t->n_cpus = libbpf_num_possible_cpus();
@@ -273,22 +158,8 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->losses = map_fd(t, "losses");
 	t->layouts = map_fd(t, "layouts");
 	t->changed = map_fd(t, "changed");
-	t->multi = have_multi();
-	t->btf = btf_load();
-	t->repeats = btf_repeats(t->btf);
-	for (uint32_t i = 0; i < o->n_programs; i++) {
-		const struct program_kind *kind = kind_of(o->program[i].name);
-
-		/* Those on functions are loaded for the sites that there are. */
-		if ((kind && kind->uprobe) || link_is_function(o->program[i].name))
-			continue;
-		err = program_fd(t, o->program[i].name, 0);
-		if (err < 0) {
-			snprintf(message, size, "the kernel refuses the program %s: %s",
-				 o->program[i].name, strerror(-err));
-			goto fail;
-		}
-	}
+	loader_open(&t->loader, o, t->map);
+	loader_start(&t->loader);
 	/* The reader looks every few milliseconds anyway: it is woken only when
 	 * much has gathered, because a wake-up costs the traced program more than
 	 * everything else here. */
@@ -331,6 +202,17 @@ static void detach_everything(struct tracer *t)
 	free(fd);
 }
 
+int tracer_ready(struct tracer *t, char *message, size_t size)
+{
+	const char *refused;
+	int err = loader_wait(&t->loader, &refused);
+
+	if (err)
+		snprintf(message, size, "the kernel refuses the program %s: %s", refused,
+			 strerror(-err));
+	return err;
+}
+
 void tracer_free(struct tracer *t)
 {
 	if (!t)
@@ -338,13 +220,10 @@ void tracer_free(struct tracer *t)
 	detach_everything(t);
 	perf_buffer__free(t->buffer);
 	perf_buffer__free(t->execs);
-	for (size_t i = 0; i < t->n_instances; i++)
-		close(t->instance[i].fd);
+	loader_close(&t->loader);
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		if (t->map[i] >= 0)
 			close(t->map[i]);
-	if (t->btf >= 0)
-		close(t->btf);
 	free(t);
 }
 
@@ -405,8 +284,7 @@ void tracer_lay_out(struct tracer *t, const struct steps *steps, struct probe_po
 	uint64_t site;
 
 	for (size_t i = 0; i < n; i++) {
-		site = 0;
-		text_of(points[i].program, &site);
+		site = loader_way(points[i].program);
 		if (SITE_SENDS(site) && !points[i].first)
 			points[i].site |= SITE_WITH_LAYOUT(number);
 	}
@@ -423,13 +301,13 @@ static bool is_same_program(const struct probe_point *a, const struct probe_poin
 static int attach_program(struct tracer *t, const char *path, const struct probe_point *points,
 			  size_t n, size_t i, int *fd)
 {
-	int program = program_fd(t, points[i].program, points[i].site);
+	int program = loader_get(&t->loader, points[i].program, points[i].site);
 	uint64_t offsets[POINTS_MAX];
 	size_t count = 0;
 
 	if (program < 0)
 		return program;
-	if (!t->multi) {
+	if (!t->loader.links) {
 		*fd = perf_uprobe(program, path, &points[i]);
 		return *fd < 0 ? *fd : 1;
 	}
@@ -445,7 +323,7 @@ static bool is_taken(const struct tracer *t, const struct probe_point *points, s
 {
 	size_t earlier = 0;
 
-	for (size_t k = 0; k < i && t->multi; k++)
+	for (size_t k = 0; k < i && t->loader.links; k++)
 		earlier += is_same_program(&points[k], &points[i]);
 	return earlier % POINTS_MAX != 0;
 }
@@ -485,7 +363,7 @@ void tracer_detach(struct tracer *t, int handle)
 
 int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint)
 {
-	int program = program_fd(t, name, 0), fd, err;
+	int program = loader_get(&t->loader, name, 0), fd, err;
 
 	if (program < 0)
 		return program;
@@ -498,7 +376,7 @@ int tracer_attach_raw(struct tracer *t, const char *name, const char *tracepoint
 int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT, .config = id};
-	int program = program_fd(t, name, 0);
+	int program = loader_get(&t->loader, name, 0);
 
 	return program < 0 ? program : keep_one(t, uprobe_event(&attr, program));
 }

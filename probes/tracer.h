@@ -19,11 +19,14 @@
 
 struct tracer;
 
-/* Creates the maps and loads the programs; those on functions are loaded when
+/* Creates the maps and begins to load the programs; those on functions are loaded when
  * they are attached, once for each kind of site. NULL on failure, with one
  * sentence in message. Borrows object until tracer_free(). */
 struct tracer *tracer_load(const struct object *object, unsigned perf_pages, char *message,
 			   size_t size);
+/* Waits until the programs that are on no function are loaded: 0, or -errno with one
+ * sentence in message. */
+int tracer_ready(struct tracer *tracer, char *message, size_t size);
 /* Detaches and frees everything. */
 void tracer_free(struct tracer *tracer);
 
