@@ -2,10 +2,10 @@
 include config.mk
 
 B        = build
-BPF_TEXT = probes/exchange.h probes/site.h probes/steps.h probes/linked.h probes/kernel.bpf.h \
-           probes/maps.bpf.h probes/bytes.bpf.h probes/record.bpf.h probes/connection.bpf.h \
-           probes/frames.bpf.h probes/exchange.bpf.h probes/hello.bpf.h probes/s3slower.bpf.c \
-           probes/go.bpf.h probes/lookup.bpf.h
+BPF_TEXT = probes/exchange.h probes/site.h probes/steps.h probes/linked.h \
+           $(patsubst %,probes/%.bpf.h,kernel maps bytes record connection frames exchange hello \
+                                       thread tls peer syscall process go lookup) \
+           probes/s3slower.bpf.c
 BPF_TREE = $(shell find probes/include -name '*.h' 2>/dev/null | sort)
 
 PARSERS = $(wildcard parsers/*.c)

@@ -3,7 +3,7 @@
  * crypto/tls of Go: (*Conn).Write(b []byte) and (*Conn).Read(b []byte), each
  * returning (n int, err error). A goroutine may be on another thread when a call
  * returns, and its stack elsewhere, so nothing here goes by thread or by stack
- * address. Included by s3slower.bpf.c.
+ * address.
  *
  * A connection's reader waits in Read before a request is written, maybe since
  * long before there were probes: where the function keeps its arguments in

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * getaddrinfo(name, service, hints, result) of the C library: who looked which name
- * up, and how long that took. Included by s3slower.bpf.c.
+ * up, and how long that took.
  */
 #ifndef S3SLOWER_LOOKUP_BPF_H
 #define S3SLOWER_LOOKUP_BPF_H
