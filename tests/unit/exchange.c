@@ -172,6 +172,47 @@ static void interim_heads_however_cut(void)
 	}
 }
 
+/* What comes behind an interim head in the same read says whether the next thing that is
+ * sent is a request or the body - wherever it lies, and whatever an earlier answer left. */
+static void what_follows_an_interim_head(void)
+{
+	static const struct {
+		const char *text;
+		bool final;
+	} rows[] = {
+		{"HTTP/1.1 200\r\n\r\n", true},
+		{"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", true},
+		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", true},
+		{"HTTP/1.1 100 Continue\r\n\r\n", false},
+		{"", false},
+	};
+	char in[512];
+
+	for (int pad = 0; pad < 190; pad++) {
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			u64 id;
+			int n = snprintf(in, sizeof(in),
+					 "HTTP/1.1 100 Continue\r\nX-Pad: %*s\r\n\r\n%s", pad, "",
+					 rows[i].text);
+
+			host_reset();
+			host_send(CONN, get);
+			/* Final heads everywhere behind what comes later. */
+			host_receive(CONN, SLICE("HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+						 "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+						 "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+						 "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+						 "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"
+						 "HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"));
+			host_send(CONN, put_head);
+			id = host_record(CONN)->id;
+			host_receive(CONN, (struct slice){in, (size_t)n});
+			host_send(CONN, get);
+			CU_ASSERT_EQUAL(host_record(CONN)->id != id, rows[i].final);
+		}
+	}
+}
+
 static void an_early_answer_ends_nothing(void)
 {
 	static const struct slice no = SLICE("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
@@ -1163,6 +1204,7 @@ CU_TestInfo exchange_tests[] = {
 	{"an answer is told once", an_answer_is_told_once},
 	{"100-continue in single bytes", expect_in_single_bytes},
 	{"interim heads however cut", interim_heads_however_cut},
+	{"what follows an interim head", what_follows_an_interim_head},
 	{"an early answer ends nothing", an_early_answer_ends_nothing},
 	{"the next request starts afresh", the_next_request_starts_afresh},
 	{"a vectored call is one run of bytes", a_vectored_call_is_one_run_of_bytes},
