@@ -514,10 +514,6 @@ def throughput(results, title, key, every):
         if not any(values):
             continue
         base = bases(results, column, key)[:rounds]
-        if column.argv and key + " beside" in results[column.name]:
-            beside_it = "  untraced beside" if column.calls else "  unprobed beside"
-            say(f"{beside_it:17}" + "".join(f"{show(v, '.0f'):>8}" for v in base)
-                + f"{show(median(base), '.0f'):>9}")
         line = f"{column.name:17}" + "".join(f"{show(v, '.0f'):>8}" for v in values) \
             + f"{show(median(values), '.0f'):>9}"
         if column.argv:
@@ -527,6 +523,10 @@ def throughput(results, title, key, every):
                 f"{show(of_best(values, base), '.3f'):>9}{show(median(added), '.1f'):>10}" \
                 f"{show(median(results[column.name][key + ' cpu']), '.2f'):>8}"
         say(line)
+        if column.argv and key + " beside" in results[column.name]:
+            beside_it = "  untraced beside" if column.calls else "  unprobed beside"
+            say(f"{beside_it:17}" + "".join(f"{show(v, '.0f'):>8}" for v in base)
+                + f"{show(median(base), '.0f'):>9}")
 
 
 # --- the sections -----------------------------------------------------------
