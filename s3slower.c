@@ -41,7 +41,9 @@
 #include "probes/selftest.h"
 #include "probes/tracer.h"
 
-#define TICK_MS 50     /* how often the buffers are drained when nobody wakes us */
+#define TICK_MS 50	/* how often the buffers are drained when nobody wakes us ... */
+#define TICK_BUSY_MS 10 /* ... and when many events came the last time */
+#define BUSY 100
 #define PRIORITY (-10) /* our nice value while tracing */
 #define CLOCK_TRIES 10
 #define EXECS_MAX 512	      /* new programs looked up in one turn */
@@ -63,6 +65,7 @@ struct run {
 	uint64_t next_look;	       /* at what is under way */
 	uint64_t next_summary;
 	unsigned execs; /* programs started, in this turn */
+	bool busy;
 	bool stop;
 };
 
@@ -247,7 +250,7 @@ static void turn(struct run *run)
 {
 	meet(run);
 	follow_begin(run->follow, now_ns(CLOCK_MONOTONIC));
-	tracer_drain(run->tracer, follow_take, run->follow);
+	run->busy = tracer_drain(run->tracer, follow_take, run->follow) >= BUSY;
 	note_resent(run);
 	follow_events(run->follow);
 	follow_up(run->follow);
@@ -379,7 +382,7 @@ static int loop(struct run *run, int signals, struct command *command)
 	int status = 0, interrupts = 0;
 
 	while (!run->stop) {
-		poll(fds, sizeof(fds) / sizeof(fds[0]), TICK_MS);
+		poll(fds, sizeof(fds) / sizeof(fds[0]), run->busy ? TICK_BUSY_MS : TICK_MS);
 		tell_refused(run);
 		tell_coverage(run);
 		reload_targets(run);

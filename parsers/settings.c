@@ -14,6 +14,7 @@
 
 static const char *const outputs[] = {"table", "json", "simple", "csv", NULL};
 static const char *const summaries[] = {"text", "json", "none", NULL};
+static const char *const event_buffers[] = {"auto", "ring", "perf", NULL};
 
 #define FIELD(name) offsetof(struct settings, name)
 #define DAY_MS 86400e3
@@ -154,6 +155,10 @@ const struct setting setting_table[] = {
 	 .fallback = "512", .min = 2, .max = 16384, .wants = "a power of two",
 	 .help = "size of the event buffer of each CPU, a power of two"},
 
+	{"event-buffer", 0, "auto|ring|perf", "S3SLOWER_EVENT_BUFFER", &kind_choice,
+	 FIELD(event_buffer), .fallback = "auto", .words = event_buffers,
+	 .wants = "auto, ring or perf",
+	 .help = "how events come: a ring buffer where the kernel has one (5.8), or perf buffers"},
 	{"detach-after", 0, "SECONDS", "S3SLOWER_DETACH_AFTER", &kind_number, FIELD(detach_after_s),
 	 .fallback = "60", .max = YEAR_S, .wants = "seconds",
 	 .help = "let go of a library so long after its last user has gone"},

@@ -70,6 +70,7 @@ struct settings {
 	/* bounds */
 	uint64_t max_connections; /* records in the kernel */
 	uint64_t perf_pages;	  /* per CPU, a power of two */
+	const char *event_buffer; /* a word: auto, ring, perf */
 	double detach_after_s;	  /* a library that nobody uses any more */
 	const char *cache;	  /* directory of compiled programs; "none": no cache */
 	/* instead of tracing */

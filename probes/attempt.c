@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ring.h"
 #include "tracefs.h"
 #include "trial.h"
 #include "uprobe.h"
@@ -149,7 +150,7 @@ static int try_tracefs(char *detail, size_t size)
 	return err;
 }
 
-static int try_perf_buffer(char *detail, size_t size)
+static int try_perf_buffer(void)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
@@ -162,7 +163,6 @@ static int try_perf_buffer(char *detail, size_t size)
 	void *buffer;
 	int err = 0;
 
-	(void)detail, (void)size;
 	if (fd < 0)
 		return -errno;
 	buffer = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -174,11 +174,12 @@ static int try_perf_buffer(char *detail, size_t size)
 	return err;
 }
 
-static int try_ring_buffer(char *detail, size_t size)
+static int try_event_buffers(char *detail, size_t size)
 {
-	(void)detail, (void)size;
-	return trial_done(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "s3slower_try", 0, 0,
-					 (uint32_t)sysconf(_SC_PAGESIZE), NULL));
+	bool ring = ring_is_there();
+
+	snprintf(detail, size, ring ? "a ring" : "perf buffers");
+	return ring ? 0 : try_perf_buffer();
 }
 
 /* Asked with a descriptor that is none: a kernel that knows the command says so. */
@@ -200,7 +201,7 @@ static const struct attempt {
 	int (*attempt)(char *detail, size_t size);
 } attempts[] = {
 	{"BPF maps and programs", "everything", true, try_bpf},
-	{"perf buffer", "events of the kernel side", true, try_perf_buffer},
+	{"event buffers", "events of the kernel side", true, try_event_buffers},
 	{"raw tracepoints", "sockets, and the end of processes", true, try_raw_tracepoints},
 	{"uprobes", "TLS libraries", true, try_any_uprobe},
 	{"uprobes by perf events", "TLS libraries on older kernels", false, try_uprobe},
@@ -212,7 +213,6 @@ static const struct attempt {
 	{"kprobes", "not used", false, try_kprobe},
 	{"BTF", "not used", false, try_btf},
 	{"fentry", "not used", false, try_fentry},
-	{"ring buffer", "not used", false, try_ring_buffer},
 	{"BPF token", "not used: rights handed to a container", false, try_token},
 };
 

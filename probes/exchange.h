@@ -240,8 +240,8 @@ struct event_lookup {
 #define LOOKUP_FIXED (sizeof(struct event_lookup) - LOOKUP_NAME_CAP)
 
 /* Rows of the per-CPU counter array. */
-#define COUNT_EVENTS 0u	      /* snapshots handed to the perf buffer */
-#define COUNT_LOST 1u	      /* exchanges of which no snapshot found room in the perf buffer */
+#define COUNT_EVENTS 0u	      /* snapshots that found room in the event buffer */
+#define COUNT_LOST 1u	      /* exchanges of which no snapshot found room there */
 #define COUNT_REQUESTS 2u     /* requests begun ... */
 #define COUNT_ANSWERED 3u     /* ... of which a final status was read, */
 #define COUNT_UNANSWERED 8u   /* ... and those whose connection ended or moved on without one */

@@ -16,6 +16,9 @@
 #ifndef MAX_MORE
 #define MAX_MORE 128
 #endif
+#ifndef RING_LATE
+#define RING_LATE 1 /* bytes that a CPU tells before it wakes the ring's reader */
+#endif
 #ifndef MIN_LATENCY_NS
 #define MIN_LATENCY_NS 0ULL
 #endif
@@ -125,6 +128,8 @@ struct raw_args {
 #define SYS_close_range 436
 #define SYS_epoll_pwait2 441
 
+#define RING_WAKE_NOT 1 /* BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP */
+#define RING_WAKE 2
 #define MSG_PEEK_FLAG 0x2
 #define FAMILY_INET 2
 #define FAMILY_INET6 10

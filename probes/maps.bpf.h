@@ -18,7 +18,22 @@ BPF_TABLE("percpu_array", u32, u64, serial, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
 BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192);
 BPF_TABLE("array", u32, struct steps, layouts, LAYOUTS_MAX);
-BPF_PERF_OUTPUT(events);
+
+/* What user space is told goes through one ring buffer, or through a perf buffer for each
+ * CPU: a ring takes an event in a quarter of the time. */
+#ifdef WITH_RING
+#define EVENT_BUFFER(name) BPF_RINGBUF_OUTPUT(name, 1) /* the tracer knows the size */
+
+/* How often the reader has looked; and what this CPU has told since. */
+BPF_TABLE("array", u32, u64, drains, 1);
+struct told {
+	u64 drains, bytes;
+};
+BPF_TABLE("percpu_array", u32, struct told, told, 1);
+#else
+#define EVENT_BUFFER(name) BPF_PERF_OUTPUT(name)
+#endif
+EVENT_BUFFER(events);
 
 static __always_inline void count_add(u32 what, u64 more_of_it)
 {
@@ -31,6 +46,32 @@ static __always_inline void count_add(u32 what, u64 more_of_it)
 static __always_inline void count(u32 what)
 {
 	count_add(what, 1);
+}
+
+/* 0, or there was no room for it. A perf buffer wakes its reader by itself. A ring's looks
+ * now and then, and is woken when it has not for too long: a wake-up costs the traced
+ * program more than everything else here. */
+static __always_inline long tell(void *ctx, void *event, u64 size)
+{
+#ifdef WITH_RING
+	u32 zero = 0;
+	u64 wake = RING_WAKE_NOT, *looks = drains.lookup(&zero);
+	struct told *t = told.lookup(&zero);
+
+	if (t && looks) {
+		if (t->drains != *looks)
+			t->bytes = 0;
+		t->drains = *looks;
+		t->bytes += size;
+		if (t->bytes >= RING_LATE) {
+			t->bytes = 0;
+			wake = RING_WAKE;
+		}
+	}
+	return events.ringbuf_output(event, size, wake);
+#else
+	return events.perf_submit(ctx, event, size);
+#endif
 }
 
 #endif

@@ -16,7 +16,7 @@ static __always_inline void process_event(void *ctx, u32 kind, u32 tgid)
 	event.kind = kind;
 	event.tgid = tgid;
 	event.time = bpf_ktime_get_ns();
-	if (events.perf_submit(ctx, &event, sizeof(event)))
+	if (tell(ctx, &event, sizeof(event)))
 		count(COUNT_EXITS_LOST);
 }
 
@@ -46,7 +46,11 @@ int on_process_exec(struct raw_args *ctx)
 	u32 tgid = id >> 32;
 
 	if (process_wanted(tgid))
+#ifdef WITH_RING
+		execs.ringbuf_output(&tgid, sizeof(tgid), RING_WAKE);
+#else
 		execs.perf_submit(ctx, &tgid, sizeof(tgid));
+#endif
 #endif
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "headers.h"
 #include "parsers/extra.h"
 #include "processes.h"
+#include "ring.h"
 
 #define WORDS_MAX 256 /* of a command that may name a program */
 
@@ -41,6 +42,18 @@ static int specialise(struct program *p, const struct settings *settings, char *
 	snprintf(p->own[0], sizeof(p->own[0]), "-DMAX_EXCHANGES=%llu",
 		 (unsigned long long)settings->max_connections);
 	flag(p, p->own[0]);
+	if (strcmp(settings->event_buffer, "perf") != 0 && ring_is_there()) {
+		snprintf(p->own[2], sizeof(p->own[2]), "-DRING_LATE=%u",
+			 ring_late((unsigned)settings->perf_pages));
+		flag(p, "-DWITH_RING");
+		flag(p, p->own[2]);
+	} else if (strcmp(settings->event_buffer, "ring") == 0) {
+		snprintf(
+			message, size,
+			"this kernel has no BPF ring buffers (they came with 5.8), or does not let "
+			"us have one; leave --event-buffer out");
+		return -EOPNOTSUPP;
+	}
 	if (settings->modes & MODE_HTTP)
 		flag(p, "-DWITH_SOCKET");
 	else

@@ -52,7 +52,7 @@ BPF_TABLE("lru_hash", u32, u32, tree, 16384);
 
 #ifdef TELL_EXECS
 /* Every new program, at once: it may be gone before its first request is read. */
-BPF_PERF_OUTPUT(execs);
+EVENT_BUFFER(execs);
 #endif
 
 /* Whether this process is one of those that were asked for: a name is its

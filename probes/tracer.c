@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "detach.h"
 #include "loader.h"
 #include "site.h"
@@ -35,58 +36,27 @@ struct tracer {
 	struct loader loader;
 	bool sees_losses;
 	struct attachment *attachment[ATTACHMENTS_MAX]; /* by handle; NULL: free */
-	struct perf_buffer *buffer;
-	struct perf_buffer *execs; /* NULL: built without TELL_EXECS */
+	struct buffer *events;
+	struct buffer *execs; /* NULL: built without TELL_EXECS */
 	int exchanges, more, counts, tree, sockets, losses;
+	int drains; /* < 0: built without WITH_RING */
+	uint64_t n_drains;
 	int n_cpus;
 	uint32_t walk_max; /* keys of one walk */
 	int layouts, changed;
 	struct steps layout[LAYOUTS_MAX]; /* those that there are, from 1 on */
 	uint32_t n_layouts;
-	/* during tracer_drain() */
-	bool (*take)(void *ctx, const void *data, size_t size);
-	void *take_ctx;
-	int taken;
 };
 
-static enum bpf_perf_event_ret on_record(void *ctx, int cpu, struct perf_event_header *header)
-{
-	struct tracer *t = ctx;
-	/* struct perf_event_sample of PERF_SAMPLE_RAW: header, u32 size, data */
-	uint32_t size;
-
-	(void)cpu;
-	if (header->type != PERF_RECORD_SAMPLE || header->size < sizeof(*header) + sizeof(size))
-		return LIBBPF_PERF_EVENT_CONT;
-	memcpy(&size, header + 1, sizeof(size));
-	if (size > header->size - sizeof(*header) - sizeof(size))
-		return LIBBPF_PERF_EVENT_CONT;
-	t->taken++;
-	return t->take(t->take_ctx, (char *)(header + 1) + sizeof(size), size)
-		       ? LIBBPF_PERF_EVENT_CONT
-		       : LIBBPF_PERF_EVENT_DONE;
-}
-
 #define EXECS_PAGES 8 /* of 32 bytes a record: bursts of a thousand */
+#define WAKE_EVERY 64 /* events: the reader looks now and then anyway */
 
-/* Both wake the reader as they are told to: wakeup is a number of records. */
-static int open_buffer(struct tracer *t, const char *name, unsigned pages, unsigned wakeup,
-		       struct perf_buffer **out)
+static int open_buffer(struct tracer *t, const char *name, unsigned pages, unsigned wake_every,
+		       struct buffer **out)
 {
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_BPF_OUTPUT,
-		.sample_type = PERF_SAMPLE_RAW,
-		.sample_period = 1,
-		.wakeup_events = wakeup,
-	};
-	int map = object_find_map(t->object, name);
+	int i = object_find_map(t->object, name);
 
-	if (map < 0)
-		return map;
-	*out = perf_buffer__new_raw(t->map[map], pages, &attr, on_record, t, NULL);
-	return *out ? 0 : -errno;
+	return i < 0 ? i : buffer_open(out, t->map[i], t->object->map[i].type, pages, wake_every);
 }
 
 static int map_fd(const struct tracer *t, const char *name)
@@ -96,15 +66,18 @@ static int map_fd(const struct tracer *t, const char *name)
 	return i < 0 ? i : t->map[i];
 }
 
-static int create_maps(struct tracer *t, const struct object *o)
+static int create_maps(struct tracer *t, const struct object *o, unsigned perf_pages)
 {
 	for (uint32_t i = 0; i < o->n_maps; i++) {
 		const struct object_map *m = &o->map[i];
+		bool is_execs = strcmp(m->name, "execs") == 0;
+		uint32_t entries = buffer_entries(m->type, is_execs ? EXECS_PAGES : perf_pages);
 		/* libbcc sizes the array of perf buffers by the CPUs it sees */
 		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
 
-		t->map[i] = bpf_map_create((enum bpf_map_type)m->type, m->name, m->key_size,
-					   m->value_size, m->max_entries, &opts);
+		t->map[i] =
+			bpf_map_create((enum bpf_map_type)m->type, m->name, m->key_size,
+				       m->value_size, entries ? entries : m->max_entries, &opts);
 		if (t->map[i] < 0)
 			return t->map[i];
 	}
@@ -138,7 +111,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		t->map[i] = -1;
 	t->n_cpus = libbpf_num_possible_cpus();
-	err = create_maps(t, o);
+	err = create_maps(t, o, perf_pages);
 	if (err) {
 		if (err == -EPERM)
 			snprintf(message, size,
@@ -153,6 +126,7 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 		t->walk_max = 2 * o->map[object_find_map(o, "exchanges")].max_entries;
 	t->more = map_fd(t, "more");
 	t->counts = map_fd(t, "counts");
+	t->drains = map_fd(t, "drains");
 	t->tree = map_fd(t, "tree");
 	t->sockets = map_fd(t, "sockets");
 	t->losses = map_fd(t, "losses");
@@ -160,15 +134,12 @@ struct tracer *tracer_load(const struct object *o, unsigned perf_pages, char *me
 	t->changed = map_fd(t, "changed");
 	loader_open(&t->loader, o, t->map);
 	loader_start(&t->loader);
-	/* The reader looks every few milliseconds anyway: it is woken only when
-	 * much has gathered, because a wake-up costs the traced program more than
-	 * everything else here. */
-	err = open_buffer(t, "events", perf_pages, 64, &t->buffer);
+	err = open_buffer(t, "events", perf_pages, WAKE_EVERY, &t->events);
 	if (!err && object_find_map(o, "execs") >= 0)
 		err = open_buffer(t, "execs", EXECS_PAGES, 1, &t->execs);
 	if (err) {
 		snprintf(message, size,
-			 "cannot open the perf buffers: %s; try a smaller --perf-pages",
+			 "cannot open the event buffers: %s; try a smaller --perf-pages",
 			 strerror(-err));
 		goto fail;
 	}
@@ -218,8 +189,8 @@ void tracer_free(struct tracer *t)
 	if (!t)
 		return;
 	detach_everything(t);
-	perf_buffer__free(t->buffer);
-	perf_buffer__free(t->execs);
+	buffer_close(t->events);
+	buffer_close(t->execs);
 	loader_close(&t->loader);
 	for (int i = 0; i < OBJECT_MAPS; i++)
 		if (t->map[i] >= 0)
@@ -383,36 +354,30 @@ int tracer_attach_tracepoint(struct tracer *t, const char *name, uint64_t id)
 
 int tracer_fd(const struct tracer *t)
 {
-	return perf_buffer__epoll_fd(t->buffer);
+	return buffer_fd(t->events);
 }
 
 int tracer_execs_fd(const struct tracer *t)
 {
-	return t->execs ? perf_buffer__epoll_fd(t->execs) : -1;
-}
-
-static int consume(struct tracer *t, struct perf_buffer *buffer,
-		   bool (*take)(void *ctx, const void *data, size_t size), void *ctx)
-{
-	int err;
-
-	t->take = take;
-	t->take_ctx = ctx;
-	t->taken = 0;
-	err = buffer ? perf_buffer__consume(buffer) : 0;
-	return err < 0 ? err : t->taken;
+	return t->execs ? buffer_fd(t->execs) : -1;
 }
 
 int tracer_drain(struct tracer *t, bool (*take)(void *ctx, const void *data, size_t size),
 		 void *ctx)
 {
-	return consume(t, t->buffer, take, ctx);
+	uint32_t zero = 0;
+
+	if (t->drains >= 0) {
+		t->n_drains++;
+		bpf_map_update_elem(t->drains, &zero, &t->n_drains, BPF_ANY);
+	}
+	return buffer_drain(t->events, take, ctx);
 }
 
 int tracer_drain_execs(struct tracer *t, bool (*take)(void *ctx, const void *data, size_t size),
 		       void *ctx)
 {
-	return consume(t, t->execs, take, ctx);
+	return t->execs ? buffer_drain(t->execs, take, ctx) : 0;
 }
 
 int tracer_lookup(struct tracer *t, const struct exchange_key *key, struct exchange *out)

@@ -55,10 +55,9 @@ int tracer_attach_tracepoint(struct tracer *tracer, const char *program, uint64_
 /* Readable when events are waiting. */
 int tracer_fd(const struct tracer *tracer);
 
-/* Hands every waiting event to take(), in no particular order across CPUs. data
- * is valid during the call only, and not aligned: copy, then look. take() returns
- * whether it wants more of this CPU's; without that, a program that sends as fast
- * as we read would keep us here for ever. Returns the number of events, or -errno. */
+/* Hands every waiting event to take(), in no particular order across CPUs: see
+ * buffer_drain(). take() has to end it, or a program that sends as fast as we read would
+ * keep us here for ever. */
 int tracer_drain(struct tracer *tracer, bool (*take)(void *ctx, const void *data, size_t size),
 		 void *ctx);
 

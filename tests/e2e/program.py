@@ -449,18 +449,34 @@ def filters():
 @test
 def without_rights():
     deny = str(harness.LAB_BIN / "deny")
-    for what, prefix in (
-            ("another user", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]),
+    for what, prefix, more in (
+            ("another user", ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], []),
             ("root without capabilities",
-             ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]),
-            ("bpf() refused", [deny, "bpf:1"]),
-            ("no bpf() in the kernel", [deny, "bpf:38"]),
-            ("perf_event_open() refused", [deny, "perf_event_open:13"])):
+             ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"], []),
+            ("bpf() refused", [deny, "bpf:1"], []),
+            ("no bpf() in the kernel", [deny, "bpf:38"], []),
+            ("perf_event_open() refused", [deny, "perf_event_open:13"],
+             ["--event-buffer", "perf"])):
         for args in (["--json"], ["--json", "--", "echo", "this must not run"]):
-            status, out, err = run_tracer(args, prefix=prefix, timeout=100)
+            status, out, err = run_tracer(more + args, prefix=prefix, timeout=100)
             expect(status not in (0, None), f"{what}: exit status {status}")
             expect(out == "", f"{what}: stdout has {out!r}")
             one_sentence(err, what)
+
+
+@test
+def without_perf_events():
+    """Uprobe links and a ring buffer need none. What is mapped later is not seen: that is said."""
+    bucket = bucket_for()
+    prefix = [str(harness.LAB_BIN / "deny"), "perf_event_open:13"]
+    with Tracer(["--event-buffer", "ring"], prefix=prefix) as tracer:
+        for scheme in ("https", "http"):
+            client(gets(bucket, key=scheme), scheme)
+        rows = tracer.wait(2 * N, where=of(bucket))
+        tracer.stop()
+    harness.check_rows(rows, n=2 * N, status=200)
+    expect("libraries that are first used from now on are not seen" in tracer.stderr,
+           f"it does not say what it misses: {tracer.stderr!r}")
 
 
 def private(*mounts):
@@ -662,14 +678,29 @@ def awake(tracer, bucket):
     return n
 
 
-@test(timeout=600)
-def burst_beyond_the_buffers():
+@test
+def either_buffer():
+    """Events come whole through ring buffers and through perf buffers; so do new programs."""
+    for kind in ("ring", "perf"):
+        bucket = bucket_for()
+        with Tracer(["--event-buffer", kind, "--fields", "exe", "--bucket", bucket]) as tracer:
+            for scheme in ("https", "http"):
+                client(gets(bucket, key=scheme), scheme)
+            rows = tracer.wait(2 * N, where=of(bucket))
+            tracer.stop()
+        harness.check_rows(rows, n=2 * N, status=200)
+        expect(all(r["exe"] for r in rows), f"{kind}: whose it was is not known: {brief(rows)}")
+        expect(counters(tracer.stderr)["lost"] == 0, f"{kind}: {tracer.stderr!r}")
+
+
+def burst_beyond(kind):
     """The tracer is stopped while the burst runs: shown + lost = sent, and no wrong pair."""
     n = 20011
     beyond = bucket_for(name="beyond")
     bucket = bucket_for()
     # others on this machine are not counted
-    with Tracer(["--perf-pages", 16, "--bucket", beyond, "--bucket", bucket]) as tracer:
+    args = ["--event-buffer", kind, "--perf-pages", 16, "--bucket", beyond, "--bucket", bucket]
+    with Tracer(args) as tracer:
         with flood("burst", beyond, n) as burst:
             os.kill(tracer.pid, signal.SIGSTOP)
             try:
@@ -696,3 +727,13 @@ def burst_beyond_the_buffers():
     expect(after[-1]["lost"] >= count["lost"], f"lost is {after[-1]['lost']} in the rows, {count}")
     expect(known + count["lost"] == n,
            f"{known} shown + {count['lost']} lost is not {n} sent ({count})")
+
+
+@test(timeout=600)
+def burst_beyond_the_ring():
+    burst_beyond("ring")
+
+
+@test(timeout=600)
+def burst_beyond_perf_buffers():
+    burst_beyond("perf")

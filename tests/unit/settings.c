@@ -56,6 +56,7 @@ static void test_defaults(void)
 	CU_ASSERT_PTR_NULL(settings.command);
 	CU_ASSERT_EQUAL(settings.max_connections, 4096);
 	CU_ASSERT_EQUAL(settings.perf_pages, 512);
+	CU_ASSERT_STRING_EQUAL(settings.event_buffer, "auto");
 	CU_ASSERT_FALSE(settings.wide || settings.errors_only || settings.all_http ||
 			settings.no_dns || settings.ebpf || settings.help || settings.version);
 }
@@ -264,6 +265,7 @@ static void test_mistakes(void)
 		{"--min-size 99999999TiB", "10M"},
 		{"--min-size 9223372036854775808", "10M"},
 		{"--perf-pages 3", "power of two"},
+		{"--event-buffer ringo", "auto, ring or perf"},
 		{"--perf-pages 0", "power of two"},
 		{"--max-connections 1", "from 16"},
 		{"-p 0", "process id"},
