@@ -10,8 +10,11 @@
 #ifndef MAX_EXCHANGES
 #define MAX_EXCHANGES 4096
 #endif
+#ifndef MAX_PLACES
+#define MAX_PLACES 16384 /* of threads, a power of two ... */
+#endif
 #ifndef MAX_THREADS
-#define MAX_THREADS 16384
+#define MAX_THREADS 8192 /* ... and room for those whose place was taken */
 #endif
 #ifndef MAX_MORE
 #define MAX_MORE 128

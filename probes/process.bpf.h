@@ -25,7 +25,7 @@ int on_process_exit(struct raw_args *ctx)
 	u64 id = bpf_get_current_pid_tgid();
 	u32 tid = id, tgid = id >> 32;
 
-	threads.delete(&tid);
+	thread_forget(tid);
 	if (tid != tgid)
 		return 0;
 	process_event(ctx, EVENT_EXIT, tgid);
@@ -38,9 +38,11 @@ int on_process_exit(struct raw_args *ctx)
 int on_process_exec(struct raw_args *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid();
-	u32 tid = id;
+	u32 tid = id, before = ctx->arg[1]; /* the thread's number: it is the process's now */
 
-	threads.delete(&tid);
+	thread_forget(tid);
+	if (before != tid)
+		thread_forget(before);
 	process_event(ctx, EVENT_EXEC, id >> 32);
 #ifdef TELL_EXECS
 	u32 tgid = id >> 32;

@@ -157,7 +157,7 @@ int on_sys_enter(struct raw_args *ctx)
 	id = bpf_get_current_pid_tgid();
 	tid = id;
 	if (kind == CALL_POLL) {
-		t = threads.lookup(&tid);
+		t = thread_find(tid);
 		if (t)
 			t->poll_entered = bpf_ktime_get_ns();
 		return 0;
@@ -165,7 +165,7 @@ int on_sys_enter(struct raw_args *ctx)
 	/* This runs for every call of the machine: the cheap questions first. A
 	 * thread that is not known yet has never sent, so how long it reads does not
 	 * matter; inside a TLS call only the return does. */
-	t = threads.lookup(&tid);
+	t = thread_find(tid);
 	if (kind == CALL_RECEIVE || kind == CALL_UNSEEN || kind == CALL_SEND) {
 		if (!t && kind == CALL_RECEIVE)
 			return 0;
@@ -250,7 +250,7 @@ int on_sys_exit(struct raw_args *ctx)
 		connect_leave(tid, ret);
 		return 0;
 	}
-	t = threads.lookup(&tid);
+	t = thread_find(tid);
 	if (kind == CALL_POLL) {
 		if (t && t->poll_entered) {
 			t->polled += bpf_ktime_get_ns() - t->poll_entered;

@@ -44,6 +44,16 @@ struct thread {
 	struct hello hello;
 };
 
+/* A thread has the place that the lower bits of its number say, as long as nobody else
+ * does: that costs a tenth of a look-up in a hash, which every system call of the machine
+ * would pay. Who finds it taken is in the hash. */
+struct place {
+	u32 tid;    /* whose it is; 0: nobody's */
+	u32 others; /* some that wanted it are in the hash, or were */
+	struct thread thread;
+};
+BPF_TABLE("array", u32, struct place, places, MAX_PLACES);
+BPF_TABLE("hash", u32, u32, owners, MAX_PLACES); /* of two that want a place, one is here */
 BPF_TABLE("hash", u32, struct thread, threads, MAX_THREADS);
 BPF_TABLE("percpu_array", u32, struct thread, blank_thread, 1);
 #ifdef TREE
@@ -65,6 +75,7 @@ static __always_inline int process_listed(u32 tgid)
 	bpf_get_current_comm(&comm, sizeof(comm));
 	return PROCESS_FILTER(tgid, comm[0], comm[1]);
 #else
+	(void)tgid;
 	return 1;
 #endif
 }
@@ -95,21 +106,63 @@ static __always_inline int process_wanted(u32 tgid)
 	return 1;
 }
 
-static __always_inline struct thread *thread_get(u32 tid)
+static __always_inline struct place *place_of(u32 tid)
 {
-	struct thread *t = threads.lookup(&tid);
-	u32 zero = 0;
+	u32 at = tid & (MAX_PLACES - 1);
 
-	if (t)
-		return t;
-	t = blank_thread.lookup(&zero);
-	if (!t)
+	return places.lookup(&at);
+}
+
+/* What is known of a thread, if anything is. */
+static __always_inline struct thread *thread_find(u32 tid)
+{
+	struct place *p = place_of(tid);
+
+	if (p && p->tid == tid)
+		return &p->thread;
+	return p && p->others ? threads.lookup(&tid) : 0;
+}
+
+/* A thread that is not known yet; 0 if there is no room. */
+static __always_inline struct thread *thread_new(u32 tid)
+{
+	struct place *p = place_of(tid);
+	u32 zero = 0, at = tid & (MAX_PLACES - 1);
+	struct thread *t = blank_thread.lookup(&zero);
+
+	if (!p || !t)
 		return 0;
+	if (!p->tid && !owners.insert(&at, &tid)) {
+		p->thread = *t;
+		p->tid = tid;
+		return &p->thread;
+	}
+	p->others = 1;
 	if (threads.update(&tid, t)) {
 		count(COUNT_NO_THREAD);
 		return 0;
 	}
 	return threads.lookup(&tid);
+}
+
+static __always_inline struct thread *thread_get(u32 tid)
+{
+	struct thread *t = thread_find(tid);
+
+	return t ? t : thread_new(tid);
+}
+
+static __always_inline void thread_forget(u32 tid)
+{
+	struct place *p = place_of(tid);
+	u32 at = tid & (MAX_PLACES - 1);
+
+	if (p && p->tid == tid) {
+		p->tid = 0;
+		owners.delete(&at);
+	} else if (p && p->others) {
+		threads.delete(&tid);
+	}
 }
 
 #endif

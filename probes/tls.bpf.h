@@ -166,7 +166,7 @@ int tls_return(struct pt_regs *ctx)
 	u64 id = bpf_get_current_pid_tgid(), site = this_site();
 	u32 tid = id, tells = SITE_TELLS(site);
 	u32 direction = SITE_SENDS(site) ? TLS_SEND : TLS_RECEIVE;
-	struct thread *t = threads.lookup(&tid);
+	struct thread *t = thread_find(tid);
 	struct exchange_key key = {};
 	struct tls_call *c;
 	struct bytes *b;

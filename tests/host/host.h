@@ -163,6 +163,11 @@ static int host_update(struct host_map *map, const void *key, const void *value)
 	return 0;
 }
 
+static int host_insert(struct host_map *map, const void *key, const void *value)
+{
+	return host_lookup(map, key) ? -EEXIST : host_update(map, key, value);
+}
+
 static HOST_UNUSED void host_clear_maps(void)
 {
 	for (struct host_map *map = host_maps; map; map = map->next_map) {
@@ -185,6 +190,10 @@ static HOST_UNUSED void host_clear_maps(void)
 	{                                                                                          \
 		return host_update(&NAME##_map, key, value);                                       \
 	}                                                                                          \
+	static int NAME##_insert(const KEY *key, const VALUE *value)                               \
+	{                                                                                          \
+		return host_insert(&NAME##_map, key, value);                                       \
+	}                                                                                          \
 	static int NAME##_delete(const KEY *key)                                                   \
 	{                                                                                          \
 		return host_delete(&NAME##_map, key);                                              \
@@ -192,8 +201,9 @@ static HOST_UNUSED void host_clear_maps(void)
 	static const struct {                                                                      \
 		VALUE *(*lookup)(const KEY *key);                                                  \
 		int (*update)(const KEY *key, const VALUE *value);                                 \
+		int (*insert)(const KEY *key, const VALUE *value);                                 \
 		int (*delete)(const KEY *key);                                                     \
-	} NAME HOST_UNUSED = {NAME##_lookup, NAME##_update, NAME##_delete}
+	} NAME HOST_UNUSED = {NAME##_lookup, NAME##_update, NAME##_insert, NAME##_delete}
 
 static int host_perf_submit(void *ctx, const void *data, size_t size)
 {
