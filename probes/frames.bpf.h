@@ -173,7 +173,7 @@ static __always_inline void take_frames(const struct framed *d)
 	KEEP(n);
 	if (n > FRAMES_TOLD + FRAMES_PIECE)
 		return;
-	if (tell(m->ctx, box, sizeof(box->head) + EXCHANGE_FIXED + n)) {
+	if (submit(m->ctx, box, sizeof(box->head) + EXCHANGE_FIXED + n)) {
 		e->flags |= EXCHANGE_CUT;
 		count(COUNT_LOST);
 	}

@@ -51,7 +51,7 @@ int lookup_return(struct pt_regs *ctx)
 	if (n < 2 || n > (s64)sizeof(event.name))
 		return 0;
 	event.n = n;
-	tell(ctx, &event, LOOKUP_FIXED + n);
+	submit(ctx, &event, LOOKUP_FIXED + n);
 	return 0;
 }
 

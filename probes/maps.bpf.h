@@ -26,10 +26,10 @@ BPF_TABLE("array", u32, struct steps, layouts, LAYOUTS_MAX);
 
 /* How often the reader has looked; and what this CPU has told since. */
 BPF_TABLE("array", u32, u64, drains, 1);
-struct told {
+struct submitted {
 	u64 drains, bytes;
 };
-BPF_TABLE("percpu_array", u32, struct told, told, 1);
+BPF_TABLE("percpu_array", u32, struct submitted, submitted, 1);
 #else
 #define EVENT_BUFFER(name) BPF_PERF_OUTPUT(name)
 #endif
@@ -51,12 +51,12 @@ static __always_inline void count(u32 what)
 /* 0, or there was no room for it. A perf buffer wakes its reader by itself. A ring's looks
  * now and then, and is woken when it has not for too long: a wake-up costs the traced
  * program more than everything else here. */
-static __always_inline long tell(void *ctx, void *event, u64 size)
+static __always_inline long submit(void *ctx, void *event, u64 size)
 {
 #ifdef WITH_RING
 	u32 zero = 0;
 	u64 wake = RING_WAKE_NOT, *looks = drains.lookup(&zero);
-	struct told *t = told.lookup(&zero);
+	struct submitted *t = submitted.lookup(&zero);
 
 	if (t && looks) {
 		if (t->drains != *looks)

@@ -16,7 +16,7 @@ static __always_inline void process_event(void *ctx, u32 kind, u32 tgid)
 	event.kind = kind;
 	event.tgid = tgid;
 	event.time = bpf_ktime_get_ns();
-	if (tell(ctx, &event, sizeof(event)))
+	if (submit(ctx, &event, sizeof(event)))
 		count(COUNT_EXITS_LOST);
 }
 

@@ -167,7 +167,7 @@ static __always_inline void emit(void *ctx, struct exchange *e, u64 now)
 	KEEP(n);
 	if (n > sizeof(e->bytes))
 		return;
-	if (tell(ctx, e, EXCHANGE_FIXED + n)) {
+	if (submit(ctx, e, EXCHANGE_FIXED + n)) {
 		if (e->reports == 0 && !(e->flags & EXCHANGE_LOST)) {
 			e->flags |= EXCHANGE_LOST;
 			count(COUNT_LOST);
