@@ -9,7 +9,7 @@
 #include "maps.bpf.h"
 
 /* The bytes of a call. A vectored call's pieces are first gathered into a
- * per-CPU stage, so that everything below sees one run of bytes. */
+ * stage of this CPU, so that everything below sees one run of bytes. */
 #define IOV_PIECES 8
 #define STAGED_WHOLE 2 /* bytes.staged: the last piece is there as well */
 struct bytes {
@@ -31,11 +31,12 @@ struct stage {
 	u64 filled;
 	/* What is known of the call besides: see struct moved. */
 	u64 entered, polled;
-	u64 flags;
+	u32 flags;
+	u32 taken; /* by a call that is not done with it */
 	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
 };
 
-BPF_TABLE("percpu_array", u32, struct stage, stages, 1);
+BPF_TABLE("percpu_array", u32, struct stage, stages, 1); /* of system calls */
 
 /* One buffer of the program. */
 static __always_inline void bytes_plain(struct bytes *b, u64 address, u64 n)

@@ -10,16 +10,27 @@
 
 #ifndef WITHOUT_LINKED
 
+/* Counts up, and returns whether nobody else did so at the same time. */
+static __always_inline int count_up(volatile struct serial *s, u64 me, u64 *n)
+{
+	s->by = me;
+	*n = s->n + 1;
+	s->n = *n;
+	return s->by == me;
+}
+
 /* A number that nothing else has while the tracer runs; never 0. */
 static __always_inline u64 next_id(void)
 {
 	u32 zero = 0;
-	u64 *next = serial.lookup(&zero);
+	struct serial *s = serials.lookup(&zero);
+	u64 me = bpf_get_current_pid_tgid(), n;
 
-	if (!next)
+	if (!s)
 		return 0;
-	*next += 1;
-	return *next << SERIAL_CPU_BITS | bpf_get_smp_processor_id();
+	if (!count_up(s, me, &n))
+		count_up(s, me, &n);
+	return n << SERIAL_CPU_BITS | bpf_get_smp_processor_id();
 }
 
 /* The connection behind a key, which carries that exchange. The first one gives the
@@ -77,25 +88,12 @@ static __always_inline void take_connection(struct exchange *e, const struct soc
 	}
 }
 
-/* Where a walk from a TLS object is. It lies in a map, because what the verifier knows
- * of a register makes every way through a step another one, and of memory it knows
- * nothing: a walk of 18 steps then costs it a tenth. */
-struct walk {
-	u64 object, mark, skip;
-	s64 fd;
-};
-BPF_TABLE("percpu_array", u32, struct walk, walks, 1);
-
 /* The descriptor of a TLS object, by the steps that lead there; -1 if they do not. */
-static __always_inline s32 read_descriptor(const struct steps *steps, u64 object)
+static __always_inline s32 read_descriptor(struct fd_walk *w, const struct steps *steps, u64 object)
 {
 	const struct step *s = steps->step;
-	u32 zero = 0;
-	struct walk *w = walks.lookup(&zero);
 	u64 word;
 
-	if (!w)
-		return -1;
 	w->object = w->mark = object;
 	w->skip = 0;
 	w->fd = -1;
@@ -150,9 +148,10 @@ static __always_inline void take_unwatched(struct exchange *e, u64 before)
 /* A request begins, on a connection whose record had these. What an object said of an
  * earlier request is still true, but for Go's: such an object may be gone, and another
  * in its place. */
-static __always_inline void take_layout(struct exchange *e, const struct moved *m, u32 flags,
-					s32 fd, u64 socket)
+static __always_inline void take_layout(struct exchange_slot *slot, const struct moved *m,
+					u32 flags, s32 fd, u64 socket)
 {
+	struct exchange *e = &slot->exchange;
 	u32 layout = m->layout;
 	struct steps *steps = layouts.lookup(&layout);
 	s32 read = fd;
@@ -160,7 +159,7 @@ static __always_inline void take_layout(struct exchange *e, const struct moved *
 	if (!steps || steps->off)
 		return;
 	if (!(flags & EXCHANGE_FD_READ) || m->key->layer == LAYER_GOTLS)
-		read = read_descriptor(steps, m->key->conn);
+		read = read_descriptor(&slot->walk, steps, m->key->conn);
 	if (read < 0)
 		return;
 	e->fd = read;

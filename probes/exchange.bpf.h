@@ -87,7 +87,7 @@ exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 
 	__builtin_memset(&e->ends, 0, sizeof(e->ends));
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	if (m->layout)
-		take_layout(e, m, flags, fd, socket);
+		take_layout(slot, m, flags, fd, socket);
 	if (word != PREFACE) {
 		count(COUNT_REQUESTS);
 		return e;

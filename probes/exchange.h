@@ -188,12 +188,21 @@ struct exchange_more {
 	__u8 bytes[EXCHANGE_MORE_CAP * 2]; /* the upper half is slack, as below */
 };
 
+/* Where a walk from a TLS object to its descriptor is. What the verifier knows of a
+ * register makes every way through a step another one, and of memory it knows nothing: a
+ * walk of 18 steps then costs it a tenth. */
+struct fd_walk {
+	__u64 object, mark, skip;
+	__s64 fd;
+};
+
 /* The map's value. The slack is never used: the verifier cannot relate offset
  * and length of a bounded append, so it has to see room for the sum of both, or for a
  * word behind the last byte. */
 struct exchange_slot {
 	struct exchange exchange;
 	__u8 slack[EXCHANGE_RESP_CAP + 8];
+	struct fd_walk walk;
 };
 
 /* The first 4 bytes of any event say what it is. */
@@ -245,7 +254,7 @@ struct event_lookup {
 #define COUNT_REQUESTS 2u     /* requests begun ... */
 #define COUNT_ANSWERED 3u     /* ... of which a final status was read, */
 #define COUNT_UNANSWERED 8u   /* ... and those whose connection ended or moved on without one */
-#define COUNT_NO_THREAD 4u    /* calls not followed: the thread table was full */
+#define COUNT_NO_THREAD 4u    /* calls not followed: no room to note what they are about */
 #define COUNT_FAULT 5u	      /* user memory that could not be read */
 #define COUNT_FD_MISMATCH 6u  /* two descriptors under one TLS object */
 #define COUNT_NOT_INSERTED 7u /* requests not followed: the record could not be created */

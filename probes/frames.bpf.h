@@ -25,6 +25,7 @@ struct framebox {
 	struct exchange_flow flow;
 	struct bytes b;
 	u64 at; /* bytes of the call that are done */
+	u64 taken; /* by a call that is not done with it */
 };
 BPF_TABLE("percpu_array", u32, struct framebox, frameboxes, 1);
 
@@ -132,23 +133,15 @@ struct framed {
 	u64 direction; /* FLOW_* */
 };
 
-static __always_inline void take_frames(const struct framed *d)
+/* Returns 0; or less if there was no room for what was to be told. */
+static __always_inline long tell_frames(const struct framed *d, struct framebox *box)
 {
 	const struct moved *m = d->m;
 	const struct bytes *b = m->b;
 	struct exchange *e = d->e;
 	struct exchange_flow *f;
-	struct framebox *box;
 	u64 start, n;
-	u32 zero = 0;
 
-	if (!e) {
-		take_joined(m);
-		return;
-	}
-	box = frameboxes.lookup(&zero);
-	if (!box || (e->flags & EXCHANGE_CUT))
-		return;
 	f = d->direction == FLOW_SENT ? &e->flow[FLOW_SENT] : &e->flow[FLOW_RECEIVED];
 	start = d->direction == FLOW_SENT ? e->sent : e->received;
 	box->head.told_len = 0;
@@ -161,7 +154,7 @@ static __always_inline void take_frames(const struct framed *d)
 	if (box->at < b->n)
 		e->flags |= EXCHANGE_CUT;
 	else if (!box->head.told_len && start + b->n != f->next)
-		return;
+		return 0;
 	box->head.kind = EVENT_FRAMES;
 	box->head.direction = d->direction;
 	box->head.time = bpf_ktime_get_ns();
@@ -172,8 +165,30 @@ static __always_inline void take_frames(const struct framed *d)
 	n = box->head.told_len;
 	KEEP(n);
 	if (n > FRAMES_TOLD + FRAMES_PIECE)
+		return 0;
+	return submit(m->ctx, box, sizeof(box->head) + EXCHANGE_FIXED + n);
+}
+
+static __always_inline void take_frames(const struct framed *d)
+{
+	struct exchange *e = d->e;
+	struct framebox *box;
+	long err = -1;
+	u32 zero = 0;
+
+	if (!e) {
+		take_joined(d->m);
 		return;
-	if (submit(m->ctx, box, sizeof(box->head) + EXCHANGE_FIXED + n)) {
+	}
+	box = frameboxes.lookup(&zero);
+	if (!box || (e->flags & EXCHANGE_CUT))
+		return;
+	if (!box->taken) {
+		box->taken = 1;
+		err = tell_frames(d, box);
+		box->taken = 0;
+	}
+	if (err) {
 		e->flags |= EXCHANGE_CUT;
 		count(COUNT_LOST);
 	}

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * The maps of the exchange logic, and the counters.
+ *
+ * Programs on functions can be preempted where the kernel can, by one that uses the same
+ * values of the same CPU: those are counted up at a stroke, or are only read, or whoever
+ * finds them in use goes without. Programs on tracepoints cannot.
  */
 #ifndef S3SLOWER_MAPS_BPF_H
 #define S3SLOWER_MAPS_BPF_H
@@ -14,7 +18,11 @@ BPF_TABLE("lru_hash", u64, struct exchange_more, more, MAX_MORE);
 BPF_TABLE("percpu_array", u32, struct exchange_slot, blank, 1);
 BPF_TABLE("percpu_array", u32, struct exchange_more, blank_more, 1);
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
-BPF_TABLE("percpu_array", u32, u64, serial, 1);
+/* What a CPU has counted up to, and who did so last. */
+struct serial {
+	u64 n, by;
+};
+BPF_TABLE("percpu_array", u32, struct serial, serials, 1);
 BPF_TABLE("lru_hash", u32, u32, processes, 8192);
 BPF_TABLE("lru_hash", struct exchange_key, struct socket, sockets, 8192);
 BPF_TABLE("array", u32, struct steps, layouts, LAYOUTS_MAX);
@@ -40,7 +48,7 @@ static __always_inline void count_add(u32 what, u64 more_of_it)
 	u64 *n = counts.lookup(&what);
 
 	if (n)
-		*n += more_of_it;
+		__sync_fetch_and_add(n, more_of_it);
 }
 
 static __always_inline void count(u32 what)

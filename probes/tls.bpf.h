@@ -122,19 +122,20 @@ static __always_inline s64 tls_result(struct pt_regs *ctx, const struct tls_call
 	return n;
 }
 
-/* The n bytes that a call took or gave: one buffer, or a vector's pieces. */
-static __always_inline struct bytes *tls_bytes(const struct tls_call *c, u32 takes, s64 n)
+BPF_TABLE("percpu_array", u32, struct stage, tls_stages, 1);
+
+/* This CPU's stage, until it is given back; 0 if another call, which was preempted, has it. */
+static __always_inline struct stage *stage_take(void)
 {
 	u32 zero = 0;
-	struct stage *stage = stages.lookup(&zero);
+	struct stage *stage = tls_stages.lookup(&zero);
 
-	if (!stage)
+	if (!stage || stage->taken) {
+		count(COUNT_NO_THREAD);
 		return 0;
-	if (takes == TAKES_VECTOR || takes == TAKES_VECTOR_FROM)
-		bytes_gather(stage, c->buf, c->out, n > 0 ? n : 0, c->from);
-	else
-		bytes_plain(&stage->b, c->buf, n);
-	return &stage->b;
+	}
+	stage->taken = 1;
+	return stage;
 }
 
 /* A send that has to be repeated (WANT_WRITE) did send, if more ciphertext left
@@ -161,6 +162,32 @@ static __always_inline s32 tls_descriptor(const struct tls_call *c, s64 n)
 	return n > 0 && c->fd >= 0 && c->moved >= (u64)n ? c->fd : FD_NONE;
 }
 
+/* A call has moved n bytes: none or less as the function told it. */
+static __always_inline void tls_moved(struct pt_regs *ctx, struct thread *t, struct tls_call *c,
+				      struct exchange_key *key, struct bytes *b, s64 n,
+				      u32 direction)
+{
+	if (direction == TLS_SEND) {
+		if (n > 0) {
+			if (t->try_conn == key->conn)
+				c->entered = t->try_entered;
+			t->try_conn = 0;
+			c->fd = tls_descriptor(c, n);
+			FORGET();
+			exchange_send(ctx, key, b, c->entered, c->fd, 0, c->layout);
+		} else {
+			tls_send_again(t, c, key);
+		}
+	} else if (n >= 0 || c->ended) {
+		b->n = n > 0 ? n : 0;
+		exchange_receive(ctx, key, b, c->entered, t->polled, tls_descriptor(c, n),
+				 n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0);
+	} else {
+		t->polled += bpf_ktime_get_ns() - c->entered;
+		exchange_drained(key);
+	}
+}
+
 int tls_return(struct pt_regs *ctx)
 {
 	u64 id = bpf_get_current_pid_tgid(), site = this_site();
@@ -169,11 +196,13 @@ int tls_return(struct pt_regs *ctx)
 	struct thread *t = thread_find(tid);
 	struct exchange_key key = {};
 	struct tls_call *c;
+	struct stage *stage = 0;
 	struct bytes *b;
 	s64 n;
 
 	if (!t)
 		return 0;
+	b = &t->b;
 	c = &t->tls[direction];
 	if (!c->conn)
 		return 0;
@@ -193,30 +222,18 @@ int tls_return(struct pt_regs *ctx)
 			exchange_send_unseen(&key, n, c->entered);
 		return 0;
 	}
-	b = tls_bytes(c, SITE_TAKES(site), n);
-	if (!b)
-		return 0;
-	if (direction == TLS_SEND) {
-		if (n > 0) {
-			if (t->try_conn == key.conn)
-				c->entered = t->try_entered;
-			t->try_conn = 0;
-			c->fd = tls_descriptor(c, n);
-			FORGET();
-			exchange_send(ctx, &key, b, c->entered, c->fd, 0, c->layout);
-		} else {
-			tls_send_again(t, c, &key);
-		}
-		return 0;
-	}
-	if (n >= 0 || c->ended) {
-		b->n = n > 0 ? n : 0;
-		exchange_receive(ctx, &key, b, c->entered, t->polled, tls_descriptor(c, n),
-				 n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0);
+	if (SITE_TAKES(site) == TAKES_VECTOR || SITE_TAKES(site) == TAKES_VECTOR_FROM) {
+		stage = stage_take();
+		if (!stage)
+			return 0;
+		b = &stage->b;
+		bytes_gather(stage, c->buf, c->out, n > 0 ? n : 0, c->from);
 	} else {
-		t->polled += bpf_ktime_get_ns() - c->entered;
-		exchange_drained(&key);
+		bytes_plain(b, c->buf, n);
 	}
+	tls_moved(ctx, t, c, &key, b, n, direction);
+	if (stage)
+		stage->taken = 0;
 	return 0;
 }
 

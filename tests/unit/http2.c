@@ -695,16 +695,23 @@ static void is_opaque(const char *why)
 	wire_free();
 }
 
-static void lost_bytes(void)
+/* An event finds no room; or its box is another call's, which was preempted. */
+static void is_lost(bool full)
 {
-	/* an event that found no room */
+	struct framebox *box;
+	u32 zero = 0;
+
 	begin(ALL);
 	wire_request(1, "GET", "/b/k", NULL, true);
 	wire_flush(FLOW_SENT);
-	host.perf_full = true;
+	box = frameboxes.lookup(&zero);
+	host.perf_full = full;
+	box->taken = !full;
 	wire_answer(1, "200", NULL, true);
 	wire_flush(FLOW_RECEIVED);
+	CU_ASSERT_EQUAL(box->taken, !full);
 	host.perf_full = false;
+	box->taken = 0;
 	CU_ASSERT_EQUAL(follow_lost(rows.follow), 1);
 	CU_ASSERT_EQUAL(rows.n, 0);
 	host_end(WIRE_CONN);
@@ -713,6 +720,12 @@ static void lost_bytes(void)
 	CU_ASSERT_EQUAL(rows.row[0].state, REQUEST_PARTIAL);
 	CU_ASSERT_EQUAL(rows.row[0].status, -1);
 	CU_ASSERT_EQUAL(follow_opaque(rows.follow), 1);
+}
+
+static void lost_bytes(void)
+{
+	is_lost(true);
+	is_lost(false);
 	/* memory that cannot be read */
 	begin(ALL);
 	wire_request(1, "GET", "/b/k", NULL, true);
