@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "flow.h"
 #include "headers.h"
 
 /* The functions of libbcc that are used, found at run time. */
@@ -106,6 +107,33 @@ static int number_maps(struct bpf_insn *insn, size_t n, const int *fds, uint32_t
 	return 0;
 }
 
+/* Adds program number i of the module. */
+static int take_program(const struct libbcc *b, void *module, size_t i, struct object *object,
+			const int *fds)
+{
+	struct object_program *p = &object->program[i];
+	struct bpf_insn *mended;
+	size_t n = flow_mend((const struct bpf_insn *)b->bpf_function_start_id(module, i),
+			     b->bpf_function_size_id(module, i) / sizeof(*mended), &mended);
+	char *code = n ? realloc(object->code, object->code_size + n * sizeof(*mended)) : NULL;
+	int err;
+
+	if (!code) {
+		if (n)
+			free(mended);
+		return -ENOMEM;
+	}
+	object->code = code;
+	snprintf(p->name, sizeof(p->name), "%s", b->bpf_function_name(module, i));
+	p->size = (uint32_t)(n * sizeof(*mended));
+	p->offset = object->code_size;
+	object->code_size += p->size;
+	err = number_maps(mended, n, fds, object->n_maps);
+	memcpy(object->code + p->offset, mended, p->size);
+	free(mended);
+	return err;
+}
+
 static int take_object(const struct libbcc *b, void *module, struct object *object)
 {
 	size_t n_maps = b->bpf_num_tables(module), n_programs = b->bpf_num_functions(module);
@@ -128,23 +156,8 @@ static int take_object(const struct libbcc *b, void *module, struct object *obje
 		fds[i] = b->bpf_table_fd_id(module, i);
 	}
 	for (size_t i = 0; i < n_programs; i++) {
-		struct object_program *p = &object->program[i];
+		int err = take_program(b, module, i, object, fds);
 
-		snprintf(p->name, sizeof(p->name), "%s", b->bpf_function_name(module, i));
-		p->size = (uint32_t)b->bpf_function_size_id(module, i);
-		p->offset = object->code_size;
-		object->code_size += p->size;
-	}
-	object->code = malloc(object->code_size ? object->code_size : 1);
-	if (!object->code)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_programs; i++) {
-		const struct object_program *p = &object->program[i];
-		void *code = object->code + p->offset;
-		int err;
-
-		memcpy(code, b->bpf_function_start_id(module, i), p->size);
-		err = number_maps(code, p->size / sizeof(struct bpf_insn), fds, object->n_maps);
 		if (err)
 			return err;
 	}

@@ -154,8 +154,9 @@ static __always_inline int is_free(struct exchange *e)
 	return (e->flags & (EXCHANGE_FINAL | EXCHANGE_ENDED)) || final_follows(e);
 }
 
-/* Bytes that a send took. */
-static __always_inline void take_send(const struct moved *m)
+/* Bytes that a send took. Returns whether they are frames: the caller then calls
+ * call_frames(), for the stack has no room for that, too. */
+static __always_inline int take_send(const struct moved *m)
 {
 	struct exchange_key *key = m->key;
 	const struct bytes *b = m->b;
@@ -171,14 +172,12 @@ static __always_inline void take_send(const struct moved *m)
 		if (begins_request(word, b->n) && (!e || is_free(e)))
 			e = exchange_begin(m, slot, word, now);
 		else if (!e && (u8)(word >> 24) == FRAME_HEADERS)
-			frames(m, 0, FLOW_SENT);
+			return 1;
 		if (!e || (e->flags & EXCHANGE_ENDED))
-			return;
+			return 0;
 	}
 	e->flags |= m->flags;
-	if (e->flags & EXCHANGE_FRAMES) {
-		frames(m, e, FLOW_SENT);
-	} else {
+	if (!(e->flags & EXCHANGE_FRAMES)) {
 		if (e->t_head && !e->t_body)
 			e->t_body = entered ? entered : now;
 		before = e->req_len;
@@ -196,6 +195,7 @@ static __always_inline void take_send(const struct moved *m)
 		e->t_head = now;
 		e->head_sent = e->sent;
 	}
+	return (e->flags & EXCHANGE_FRAMES) != 0;
 }
 
 /* Time since the last bytes during which the response was there for the taking. */
@@ -287,8 +287,8 @@ static __always_inline void take_end(struct exchange *e, u32 flags)
 }
 
 /* Bytes that a read gave (b->n > 0); or none, because the stream ended or, with
- * EXCHANGE_FAILED in flags, because it failed for good. */
-static __always_inline void take_receive(const struct moved *m)
+ * EXCHANGE_FAILED in flags, because it failed for good. Returns as take_send(). */
+static __always_inline int take_receive(const struct moved *m)
 {
 	struct exchange_slot *slot = exchanges.lookup(m->key);
 	struct exchange *e;
@@ -296,14 +296,14 @@ static __always_inline void take_receive(const struct moved *m)
 	int say;
 
 	if (!slot || (slot->exchange.flags & EXCHANGE_ENDED))
-		return;
+		return 0;
 	e = &slot->exchange;
 	now = bpf_ktime_get_ns();
 	if (e->flags & EXCHANGE_FRAMES && m->b->n) {
-		frames(m, e, FLOW_RECEIVED);
 		e->received += m->b->n;
-		say = 0;
-	} else if (m->b->n) {
+		return 1;
+	}
+	if (m->b->n) {
 		take_answer(e, m, now);
 		say = e->reports == 0 && answered(e) && wanted(e, now);
 	} else {
@@ -313,6 +313,7 @@ static __always_inline void take_receive(const struct moved *m)
 	/* In one place, whatever happened: it is much code. */
 	if (say)
 		emit(m->ctx, e, now);
+	return 0;
 }
 
 /* The connection is gone. */
@@ -427,7 +428,8 @@ static __always_inline void exchange_send(void *ctx, struct exchange_key *key,
 {
 	struct moved m = {ctx, key, b, entered, {layout}, fd, flags};
 
-	call_send(&m);
+	if (call_send(&m))
+		frames(&m, FLOW_SENT);
 }
 
 static __always_inline void exchange_receive(void *ctx, struct exchange_key *key,
@@ -436,7 +438,8 @@ static __always_inline void exchange_receive(void *ctx, struct exchange_key *key
 {
 	struct moved m = {ctx, key, b, entered, {polled}, fd, flags};
 
-	call_receive(&m);
+	if (call_receive(&m))
+		frames(&m, FLOW_RECEIVED);
 }
 
 static __always_inline void exchange_end(void *ctx, struct exchange_key *key)

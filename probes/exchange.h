@@ -213,7 +213,7 @@ struct exchange_slot {
 #define EVENT_LOOKUP 5u /* a name was looked up */
 
 /* What such a call moved. Behind it come the first EXCHANGE_FIXED bytes of the
- * connection's record as it was before the call, and then told_len bytes: all that the
+ * connection's record as it is behind the call, and then told_len bytes: all that the
  * call moved, except what lies in DATA frames beyond FRAME_DATA_TOLD. Calls that moved
  * nothing else, and ended no frame, are not told. */
 struct event_frames {

@@ -9,6 +9,13 @@
 
 #include "connection.bpf.h"
 
+/* What a call moved on a connection that speaks HTTP/2. Without a record, it is one whose
+ * beginning nobody saw. */
+struct framed {
+	const struct moved *m;
+	u64 direction; /* FLOW_* */
+};
+
 #ifndef WITHOUT_LINKED
 
 #define FRAME_HEADERS 1	   /* the type of frames that begin a request */
@@ -125,25 +132,17 @@ static __always_inline void take_joined(const struct moved *m)
 		count(COUNT_OPAQUE);
 }
 
-/* What a call moved on a connection that speaks HTTP/2. Without a record, it is one whose
- * beginning nobody saw. */
-struct framed {
-	const struct moved *m;
-	struct exchange *e;
-	u64 direction; /* FLOW_* */
-};
-
 /* Returns 0; or less if there was no room for what was to be told. */
-static __always_inline long tell_frames(const struct framed *d, struct framebox *box)
+static __always_inline long tell_frames(const struct framed *d, struct exchange *e,
+					struct framebox *box)
 {
 	const struct moved *m = d->m;
 	const struct bytes *b = m->b;
-	struct exchange *e = d->e;
 	struct exchange_flow *f;
 	u64 start, n;
 
 	f = d->direction == FLOW_SENT ? &e->flow[FLOW_SENT] : &e->flow[FLOW_RECEIVED];
-	start = d->direction == FLOW_SENT ? e->sent : e->received;
+	start = (d->direction == FLOW_SENT ? e->sent : e->received) - b->n;
 	box->head.told_len = 0;
 	box->head.at = start;
 	box->at = 0;
@@ -169,9 +168,11 @@ static __always_inline long tell_frames(const struct framed *d, struct framebox 
 	return submit(m->ctx, box, sizeof(box->head) + EXCHANGE_FIXED + n);
 }
 
+/* They are counted already. */
 static __always_inline void take_frames(const struct framed *d)
 {
-	struct exchange *e = d->e;
+	struct exchange_slot *slot = exchanges.lookup(d->m->key);
+	struct exchange *e = slot ? &slot->exchange : 0;
 	struct framebox *box;
 	long err = -1;
 	u32 zero = 0;
@@ -185,7 +186,7 @@ static __always_inline void take_frames(const struct framed *d)
 		return;
 	if (!box->taken) {
 		box->taken = 1;
-		err = tell_frames(d, box);
+		err = tell_frames(d, e, box);
 		box->taken = 0;
 	}
 	if (err) {
@@ -194,19 +195,19 @@ static __always_inline void take_frames(const struct framed *d)
 	}
 }
 
+#endif
+
 #ifdef HOST_BUILD
 #define call_frames take_frames
 #else
 static int (*call_frames)(const struct framed *framed) = (void *)LINKED_FRAMES;
 #endif
 
-static __always_inline void frames(const struct moved *m, struct exchange *e, u32 direction)
+static __always_inline void frames(const struct moved *m, u32 direction)
 {
-	struct framed d = {m, e, direction};
+	struct framed d = {m, direction};
 
 	call_frames(&d);
 }
-
-#endif
 
 #endif

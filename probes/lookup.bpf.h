@@ -31,8 +31,7 @@ int lookup_return(struct pt_regs *ctx)
 	u32 tid = id, tgid = id >> 32;
 	struct looking *l = looking.lookup(&tid);
 	struct event_lookup event;
-	u64 name;
-	s64 n;
+	u64 name, n;
 
 	if (!l)
 		return 0;
@@ -48,7 +47,12 @@ int lookup_return(struct pt_regs *ctx)
 	/* Its page was read a moment ago. */
 	n = read_user_text(event.name, sizeof(event.name), (void *)name);
 	KEEP(n);
-	if (n < 2 || n > (s64)sizeof(event.name))
+	if (n > sizeof(event.name)) /* an error is, too */
+		return 0;
+	if (n < 2)
+		return 0;
+	KEEP(n);
+	if (n > sizeof(event.name))
 		return 0;
 	event.n = n;
 	submit(ctx, &event, LOOKUP_FIXED + n);

@@ -24,14 +24,12 @@
 
 int linked_send(void *moved)
 {
-	take_send(moved);
-	return 0;
+	return take_send(moved);
 }
 
 int linked_receive(void *moved)
 {
-	take_receive(moved);
-	return 0;
+	return take_receive(moved);
 }
 
 int linked_close(void *moved)

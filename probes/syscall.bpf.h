@@ -143,13 +143,26 @@ static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
 }
 
 #ifdef WITH_SOCKET
+/* The registers at a system call. On the stack, which has 512 bytes with all functions that
+ * are called from here, they would take a third of it. */
+BPF_TABLE("percpu_array", u32, struct pt_regs, registers, 1);
+
+/* Those of this call; 0 if they cannot be read, or the call is one of another ABI. */
+static __always_inline struct pt_regs *call_registers(u64 at)
+{
+	u32 zero = 0;
+	struct pt_regs *r = registers.lookup(&zero);
+
+	return r && !read_kernel(r, sizeof(*r), (void *)at) && REGS_NATIVE(r) ? r : 0;
+}
+
 int on_sys_enter(struct raw_args *ctx)
 {
 	u64 nr = ctx->arg[1], id;
 	u32 kind = call_kind(nr), tid;
 	struct exchange_key key = {};
 	u64 hello = 0;
-	struct pt_regs r;
+	struct pt_regs *r;
 	struct thread *t;
 
 	if (!kind)
@@ -172,22 +185,23 @@ int on_sys_enter(struct raw_args *ctx)
 		if (t && (t->tls[0].conn || t->tls[1].conn))
 			return 0;
 	}
-	if (read_kernel(&r, sizeof(r), (void *)ctx->arg[0]) || !REGS_NATIVE(&r))
+	r = call_registers(ctx->arg[0]);
+	if (!r)
 		return 0;
-	key.conn = (u32)call_fd(nr, &r);
+	key.conn = (u32)call_fd(nr, r);
 	key.tgid = id >> 32;
 	key.layer = LAYER_SOCKET;
 	if (kind == CALL_CLOSE || kind == CALL_CONNECT) {
 		u64 last = key.conn;
 
 		if (nr == SYS_close_range) {
-			last = REGS_ARG1(&r);
-			if (REGS_ARG2(&r)) /* unshare, or only close-on-exec */
+			last = REGS_ARG1(r);
+			if (REGS_ARG2(r)) /* unshare, or only close-on-exec */
 				return 0;
 		} else if (kind == CALL_CLOSE && nr != SYS_close) {
-			if (REGS_ARG0(&r) == REGS_ARG1(&r))
+			if (REGS_ARG0(r) == REGS_ARG1(r))
 				return 0;
-			key.conn = last = (u32)REGS_ARG1(&r); /* dup2 closes its target */
+			key.conn = last = (u32)REGS_ARG1(r); /* dup2 closes its target */
 		}
 		LOOP
 		for (u32 i = 0; i < 8; i++) {
@@ -199,7 +213,7 @@ int on_sys_enter(struct raw_args *ctx)
 			key.conn += 1;
 		}
 		if (kind == CALL_CONNECT)
-			connect_enter(&key, tid, REGS_ARG1(&r));
+			connect_enter(&key, tid, REGS_ARG1(r));
 		return 0;
 	}
 	/* Whoever sends on a connection with a request sends a part of it: Go hands
@@ -210,7 +224,7 @@ int on_sys_enter(struct raw_args *ctx)
 
 		if (kind != CALL_SEND)
 			return 0;
-		call_start(nr, &r, &b);
+		call_start(nr, r, &b);
 		/* What cannot be read now is looked at when the call returns. */
 		if (read_first(&word, &b) == 0 && !begins_request(word, b.n)) {
 			if (!begins_hello(word))
@@ -236,7 +250,7 @@ int on_sys_exit(struct raw_args *ctx)
 	struct exchange_key key = {};
 	struct stage *stage;
 	u64 id, entered = 0, polled = 0;
-	struct pt_regs r;
+	struct pt_regs *r;
 	struct thread *t;
 	u32 kind, tid, nr = 0;
 
@@ -261,13 +275,14 @@ int on_sys_exit(struct raw_args *ctx)
 	/* A send that matters was noted when it was entered. */
 	if (!t && kind != CALL_RECEIVE)
 		return 0;
-	if (read_kernel(&r, sizeof(r), (void *)ctx->arg[0]) || !REGS_NATIVE(&r))
+	r = call_registers(ctx->arg[0]);
+	if (!r)
 		return 0;
-	key.conn = (u32)call_fd(nr, &r);
+	key.conn = (u32)call_fd(nr, r);
 	key.tgid = id >> 32;
 	key.layer = LAYER_SOCKET;
 	if (t) {
-		if (inside_tls(t, REGS_SP(&r), (s32)key.conn, kind, ret))
+		if (inside_tls(t, REGS_SP(r), (s32)key.conn, kind, ret))
 			return 0;
 		entered = t->entered;
 		t->entered = 0;
@@ -281,7 +296,7 @@ int on_sys_exit(struct raw_args *ctx)
 	if (kind == CALL_SEND) {
 		if (ret <= 0 || !entered)
 			return 0;
-		stage = call_stage(nr, &r, ret);
+		stage = call_stage(nr, r, ret);
 		if (!stage)
 			return 0;
 		stage->entered = entered;
@@ -293,12 +308,12 @@ int on_sys_exit(struct raw_args *ctx)
 	if (!exchanges.lookup(&key)) {
 		if (t && t->hello.fd == (u32)key.conn + 1 && ret > 0 &&
 		    (nr == SYS_read || nr == SYS_recvfrom))
-			connection_hello(&t->hello, &key, REGS_ARG1(&r), ret);
+			connection_hello(&t->hello, &key, REGS_ARG1(r), ret);
 		return 0;
 	}
-	if (nr == SYS_recvfrom && (REGS_ARG3(&r) & MSG_PEEK_FLAG))
+	if (nr == SYS_recvfrom && (REGS_ARG3(r) & MSG_PEEK_FLAG))
 		return 0;
-	if (nr == SYS_recvmsg && (REGS_ARG2(&r) & MSG_PEEK_FLAG))
+	if (nr == SYS_recvmsg && (REGS_ARG2(r) & MSG_PEEK_FLAG))
 		return 0;
 	if (ret < 0 && !is_final(ret)) {
 		if (t && entered)
@@ -306,7 +321,7 @@ int on_sys_exit(struct raw_args *ctx)
 		exchange_drained(&key);
 		return 0;
 	}
-	stage = call_stage(nr, &r, ret > 0 ? ret : 0);
+	stage = call_stage(nr, r, ret > 0 ? ret : 0);
 	if (!stage)
 		return 0;
 	stage->entered = entered;
