@@ -32,7 +32,7 @@ struct stage {
 	/* What is known of the call besides: see struct moved. */
 	u64 entered, polled;
 	u32 flags;
-	u32 taken; /* by a call that is not done with it */
+	u32 taken;				   /* by a call that is not done with it */
 	u8 bytes[EXCHANGE_MORE_CAP + STAGE_PIECE]; /* the upper half is slack */
 };
 

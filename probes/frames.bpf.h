@@ -31,7 +31,7 @@ struct framebox {
 	u8 told[FRAMES_TOLD + FRAMES_PIECE];
 	struct exchange_flow flow;
 	struct bytes b;
-	u64 at; /* bytes of the call that are done */
+	u64 at;	   /* bytes of the call that are done */
 	u64 taken; /* by a call that is not done with it */
 };
 BPF_TABLE("percpu_array", u32, struct framebox, frameboxes, 1);

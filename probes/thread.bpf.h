@@ -37,7 +37,7 @@ struct tls_call {
 struct thread {
 	struct tls_call tls[2];
 	struct bytes b; /* of the one that returns now */
-	u64 entered; /* of the socket call under way */
+	u64 entered;	/* of the socket call under way */
 	u64 poll_entered;
 	u64 polled;	 /* time spent in poll and its like, and in reads that gave nothing */
 	u64 try_conn;	 /* a TLS send that has to be repeated got rid of a part already ... */
