@@ -124,7 +124,7 @@ e2e-matrix: deps all matrix
 
 # Everything a change has to pass. Ends with the sum of all suites. What is built, is built as
 # many at a time as there are processors, once everything is installed; the suites run one by one.
-check: deps
+check: deps deps-kernels
 	$(MAKE) $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc)) -Otarget check-built
 	tests/check.sh
 
@@ -154,6 +154,7 @@ uninstall:
 include tests/api/api.mk
 include tests/lab/lab.mk
 include tests/e2e/matrix/matrix.mk
+include tests/kernels/kernels.mk
 -include tests/bench/bench.mk
 
 clean:

@@ -44,6 +44,7 @@ suite points build/points/run
 suite api /usr/bin/python3 tests/api/botocore_requests.py build/api/operations
 suite fuzz replay
 suite e2e /usr/bin/python3 tests/e2e/run.py
+suite kernels /usr/bin/python3 tests/kernels/boot.py
 
 awk '{ p += $1; f += $3 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 }' "$log" || failed=1
 exit $failed

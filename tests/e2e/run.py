@@ -17,7 +17,7 @@ import harness  # noqa: E402
 
 MODULES = ("cases", "program", "libraries", "golang", "discovery", "addresses", "tlsonly",
            "connection", "names", "sessions", "doctor", "clients", "targets", "calls", "throttled", "why",
-           "jobs", "summary", "support", "http2", "matrix", "confidential")
+           "jobs", "summary", "support", "http2", "preemption", "matrix", "confidential")
 
 # Not in a run without arguments: they are long, and `make e2e-matrix` asks for them by name.
 ON_REQUEST = ("golang.tracers_come_and_go_for_a_minute", "discovery.a_thousand_curls")

@@ -1,7 +1,8 @@
 # The laboratory's C clients. Included by the Makefile.
-LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy reuse sandboxed)
+LAB_BIN = $(addprefix $(B)/lab/,client crowd flood deny layer easy reuse sandboxed pulse)
 
-lab: $(LAB_BIN) $(B)/lab/libssl.so.ktls $(B)/lab/libssl.so.liar
+# The server of the benchmark carries its own libssl: nobody probes it.
+lab: $(LAB_BIN) $(B)/bench/server-static $(B)/lab/libssl.so.ktls $(B)/lab/libssl.so.liar
 
 $(B)/lab/libssl.so.%: tests/lab/%.c config.mk
 	@mkdir -p $(@D)

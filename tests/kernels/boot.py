@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots the kernels that Debian has for this release, and runs end-to-end tests on each.
+
+A kernel's package is only unpacked, never installed. qemu emulates the machine, so no
+virtualisation is needed, and everything takes ten times as long: the tests are a few. The host's
+files are the guest's, read-only, under an overlay in its memory. The newest kernel is told to be
+preemptible everywhere (preempt=full). Ends with "N passed, N failed"."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+import golang  # noqa: E402
+
+WORK = ROOT / "build" / "kernels"
+MEMORY_MB = 2000
+BOOT_S = 900  # and all of its tests
+
+# Whatever can differ: the verifier's rules for each program, how it is attached, how events come.
+TESTS = ("program.either_buffer", "program.command_and_its", "cases.01-expect-python",
+         "libraries.gnutls_send", "libraries.nss_send", "libraries.s2n_send", "golang.stripped_pie",
+         "http2.eight_in_parallel", "names.curl_waits", "preemption.")
+
+# In this order: each needs those before it.
+MODULES = ("drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_pci_modern_dev",
+           "drivers/virtio/virtio_pci_legacy_dev", "drivers/virtio/virtio_pci", "fs/netfs/netfs",
+           "fs/fscache/fscache", "net/9p/9pnet", "net/9p/9pnet_virtio", "fs/9p/9p",
+           "fs/overlayfs/overlay")
+
+
+class Failure(Exception):
+    """One sentence."""
+
+
+def output(*argv, **more):
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, **more).stdout
+
+
+def packages():
+    """The release's own kernel, and the newest of a later version that it has."""
+    own = re.findall(r"Depends: (linux-image-\S+)", output("apt-cache", "depends", "linux-image-amd64"))
+    later = output("apt-cache", "search", "--names-only",
+                   r"^linux-image-[0-9.]+\+deb[0-9]+-amd64-unsigned$").split()
+    later = sorted((x for x in later if x.startswith("linux-image-")),
+                   key=lambda x: [int(n) for n in re.findall(r"\d+", x)])
+    if not own:
+        raise Failure("apt-cache knows no linux-image-amd64: run apt-get update")
+    return [own[0], *later[-1:]]
+
+
+def unpack(package):
+    """Where it is unpacked."""
+    where = WORK / package
+    if not (where / "done").exists():
+        shutil.rmtree(where, ignore_errors=True)
+        where.mkdir(parents=True)
+        output("apt-get", "download", "-q", package, cwd=where, stderr=subprocess.DEVNULL)
+        for file in where.glob("*.deb"):
+            output("dpkg-deb", "-x", str(file), str(where))
+            file.unlink()
+        (where / "done").touch()
+    return where
+
+
+def only(paths, what):
+    found = list(paths)
+    if not found:
+        raise Failure(f"there is no {what}")
+    return found[0]
+
+
+GUEST = """\
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PREEMPTION_SECONDS=8
+mount -t tracefs none /sys/kernel/tracing
+echo "kernel $(uname -r)"
+cd '{root}' && exec /usr/bin/python3 tests/e2e/run.py {tests}
+"""
+
+
+def initial_files(kernel):
+    """A cpio archive: busybox, modules, and what is run in the guest."""
+    where = WORK / "initial"
+    shutil.rmtree(where, ignore_errors=True)
+    for name in ("bin", "mod", "proc", "sys", "dev", "lower", "over", "root"):
+        (where / name).mkdir(parents=True)
+    shutil.copy("/bin/busybox", where / "bin")
+    (where / "bin" / "sh").symlink_to("busybox")
+    shutil.copy(HERE / "init", where)
+    (where / "init").chmod(0o755)
+    (where / "guest.sh").write_text(GUEST.format(root=ROOT, tests=" ".join(TESTS)))
+    (where / "modules").write_text("\n".join(os.path.basename(m) for m in MODULES))
+    tree = only(kernel.glob("**/lib/modules/*/kernel"), "module in the package")
+    for name in MODULES:
+        for file in (tree / f"{name}.ko", tree / f"{name}.ko.xz"):
+            if file.exists():
+                shutil.copy(file, where / "mod")
+    for file in (where / "mod").glob("*.xz"):
+        output("unxz", str(file))
+    names = "".join(f"{path.relative_to(where)}\n" for path in sorted(where.rglob("*")))
+    archive = WORK / "initial.cpio"
+    with open(archive, "wb") as out:
+        subprocess.run(["busybox", "cpio", "-o", "-H", "newc"], input=names.encode(), stdout=out,
+                       stderr=subprocess.DEVNULL, cwd=where, check=True)
+    return archive
+
+
+def boot(package, options):
+    """Runs the tests there, and says what they say. Returns how many passed and failed."""
+    kernel = unpack(package)
+    image = only(kernel.glob("**/boot/vmlinuz-*"), f"kernel in {package}")
+    argv = ["timeout", "--kill-after=5", str(BOOT_S), "qemu-system-x86_64", "-m", str(MEMORY_MB), "-smp", "1", "-display", "none", "-serial",
+            "stdio", "-monitor", "none", "-no-reboot", "-nic", "none",
+            "-kernel", str(image), "-initrd", str(initial_files(kernel)),
+            "-append", f"console=ttyS0 quiet mitigations=off {options}",
+            "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
+    process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace")
+    result, last = None, ""
+    try:
+        for line in process.stdout:
+            line = line.strip()
+            last = line or last
+            sums = re.fullmatch(r"(\d+) passed, (\d+) failed", line)
+            if sums:
+                result = int(sums[1]), int(sums[2])
+            elif re.match(r"(kernel|ok|FAIL|#) ?", line):
+                print(f"{image.name.removeprefix('vmlinuz-')}: {line}", flush=True)
+    finally:
+        process.terminate()  # timeout passes it on
+        process.wait()
+    if not result:
+        print(f"FAIL {package}: the tests did not end; its last words: {last}", flush=True)
+    return result or (0, 1)
+
+
+def main():
+    passed = failed = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    golang.build("stripped_pie")  # a compiler takes very long there
+    try:
+        for i, package in enumerate(packages()):
+            some = boot(package, "preempt=full" if i else "")
+            passed, failed = passed + some[0], failed + some[1]
+    except (Failure, OSError, subprocess.CalledProcessError) as error:
+        print(f"FAIL kernels: {error}")
+        failed += 1
+    print(f"{passed} passed, {failed} failed")
+    return failed > 0 or not passed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
