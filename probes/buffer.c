@@ -65,7 +65,7 @@ int buffer_open(struct buffer **buffer, int map, uint32_t map_type, unsigned pag
 
 	if (!b)
 		return -ENOMEM;
-	err = map_type == BPF_MAP_TYPE_RINGBUF ? ring_open(&b->ring, map, ring_size(pages))
+	err = map_type == BPF_MAP_TYPE_RINGBUF ? ring_open(&b->ring, map)
 					       : open_perf(b, map, pages, wake_every);
 	if (err)
 		free(b);

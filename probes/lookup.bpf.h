@@ -46,13 +46,10 @@ int lookup_return(struct pt_regs *ctx)
 		return 0;
 	/* Its page was read a moment ago. */
 	n = read_user_text(event.name, sizeof(event.name), (void *)name);
-	KEEP(n);
-	if (n > sizeof(event.name)) /* an error is, too */
-		return 0;
 	if (n < 2)
 		return 0;
 	KEEP(n);
-	if (n > sizeof(event.name))
+	if (n > sizeof(event.name)) /* an error is, too */
 		return 0;
 	event.n = n;
 	submit(ctx, &event, LOOKUP_FIXED + n);

@@ -62,17 +62,22 @@ static void *map_page(const struct ring *r, unsigned page, int protection)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int ring_open(struct ring **ring, int map, uint32_t size)
+int ring_open(struct ring **ring, int map)
 {
 	/* Edges: as long as anything is there, a level would keep the reader awake. */
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-	struct ring *r = calloc(1, sizeof(*r));
+	struct bpf_map_info info = {0};
+	uint32_t n = sizeof(info);
+	struct ring *r;
 	int err;
 
+	if (bpf_obj_get_info_by_fd(map, &info, &n))
+		return -errno;
+	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
 	r->map = map;
-	r->size = size;
+	r->size = info.max_entries;
 	r->page = (size_t)sysconf(_SC_PAGESIZE);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->reader = map_page(r, PAGE_READER, PROT_READ | PROT_WRITE);

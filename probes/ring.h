@@ -24,8 +24,8 @@ uint32_t ring_size(unsigned pages_per_cpu);
  * share. */
 uint32_t ring_late(unsigned pages_per_cpu);
 
-/* Opens the map, of so many bytes; it is borrowed until ring_close(). 0 or -errno. */
-int ring_open(struct ring **ring, int map, uint32_t size);
+/* Opens the map; it is borrowed until ring_close(). 0 or -errno. */
+int ring_open(struct ring **ring, int map);
 void ring_close(struct ring *ring);
 
 /* Readable once a program has asked to wake the reader: not whenever something is there. */
