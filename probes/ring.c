@@ -149,22 +149,26 @@ int ring_drain(struct ring *r, bool (*take)(void *ctx, const void *data, size_t 
 	uint64_t at = *r->reader, end = __atomic_load_n(r->writers, __ATOMIC_ACQUIRE);
 	struct epoll_event event;
 	bool more = true;
-	int n = 0;
+	int n = 0, err = 0;
 
 	epoll_wait(r->epoll, &event, 1, 0); /* takes the edge back */
 	while (more && at < end) {
 		const char *record = look(r, at, BPF_RINGBUF_HDR_SZ, end);
 		uint32_t head, size;
 
-		if (!record)
-			return -errno;
+		if (!record) {
+			err = -errno;
+			break;
+		}
 		head = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
 		if (head & BPF_RINGBUF_BUSY_BIT)
 			break; /* somebody is still writing it */
 		size = head & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
 		record = look(r, at, BPF_RINGBUF_HDR_SZ + size, end);
-		if (!record)
-			return -errno;
+		if (!record) {
+			err = -errno;
+			break;
+		}
 		if (!(head & BPF_RINGBUF_DISCARD_BIT)) {
 			more = take(ctx, record + BPF_RINGBUF_HDR_SZ, size);
 			n++;
@@ -173,7 +177,8 @@ int ring_drain(struct ring *r, bool (*take)(void *ctx, const void *data, size_t 
 		if (n % GIVE_BACK == 0)
 			__atomic_store_n(r->reader, at, __ATOMIC_RELEASE);
 	}
+	/* Also when it could not go on: nothing is handed over twice. */
 	__atomic_store_n(r->reader, at, __ATOMIC_RELEASE);
 	close_window(r);
-	return n;
+	return err ? err : n;
 }
