@@ -29,6 +29,8 @@ int event_time(const void *data, size_t size, __u64 *time)
 	memcpy(&kind, data, sizeof(kind));
 	if (kind == EVENT_EXCHANGE)
 		at = offsetof(struct exchange, t_emit);
+	else if (kind == EVENT_MORE)
+		at = offsetof(struct exchange_more, time);
 	if (size < at + sizeof(*time))
 		return -EBADMSG;
 	memcpy(time, (const char *)data + at, sizeof(*time));
@@ -88,6 +90,22 @@ static int decode_lookup(const void *data, size_t size, struct event *out)
 	return 0;
 }
 
+static int decode_more(const void *data, size_t size, struct event *out)
+{
+	const char *p = data;
+
+	if (size < MORE_FIXED)
+		return -EBADMSG;
+	memcpy(&out->more_id, p + offsetof(struct exchange_more, id), sizeof(out->more_id));
+	memcpy(&out->more_n, p + offsetof(struct exchange_more, n), sizeof(out->more_n));
+	memcpy(&out->time, p + offsetof(struct exchange_more, time), sizeof(out->time));
+	if (out->more_n > EXCHANGE_MORE_CAP || size - MORE_FIXED < out->more_n || out->time >> 62)
+		return -EBADMSG;
+	out->told = p + MORE_FIXED;
+	out->tgid = 0;
+	return 0;
+}
+
 int event_decode(const void *data, size_t size, struct event *out)
 {
 	struct event_process process;
@@ -115,6 +133,8 @@ int event_decode(const void *data, size_t size, struct event *out)
 		return decode_frames(data, size, out);
 	if (kind == EVENT_LOOKUP)
 		return decode_lookup(data, size, out);
+	if (kind == EVENT_MORE)
+		return decode_more(data, size, out);
 	if ((kind != EVENT_EXIT && kind != EVENT_EXEC) || size < sizeof(process))
 		return -EBADMSG;
 	memcpy(&process, data, sizeof(process));

@@ -8,12 +8,14 @@
 
 #include "batch.h"
 #include "event.h"
+#include "heads.h"
 #include "inflight.h"
 #include "lookup.h"
 #include "pending.h"
 #include "streams.h"
 
 #define INFLIGHT_MAX 4096    /* exchanges whose end we wait for */
+#define HEADS_MAX 4096	     /* rests of their long heads */
 #define STREAMS_MAX 2048     /* the same of HTTP/2, */
 #define CONNECTIONS_MAX 1024 /* and connections that speak it */
 #define DYING_MAX 256	     /* processes whose exit we wait for */
@@ -30,6 +32,7 @@ struct follow {
 	const struct request_context *context;
 	struct batch *batch;
 	struct inflight *inflight;
+	struct heads *heads;
 	struct streams *streams;
 	struct lookups *lookups;
 	struct dying dying[DYING_MAX];
@@ -56,9 +59,10 @@ struct follow *follow_new(const struct records *records, const struct follower *
 	f->context = context;
 	f->batch = batch_new();
 	f->inflight = inflight_new(INFLIGHT_MAX);
+	f->heads = heads_new(HEADS_MAX);
 	f->streams = streams_new(CONNECTIONS_MAX, STREAMS_MAX);
 	f->lookups = lookups_new();
-	if (f->batch && f->inflight && f->streams && f->lookups)
+	if (f->batch && f->inflight && f->heads && f->streams && f->lookups)
 		return f;
 	follow_free(f);
 	return NULL;
@@ -70,6 +74,7 @@ void follow_free(struct follow *f)
 		return;
 	batch_free(f->batch);
 	inflight_free(f->inflight);
+	heads_free(f->heads);
 	streams_free(f->streams);
 	lookups_free(f->lookups);
 	free(f);
@@ -111,17 +116,21 @@ static int build(struct follow *f, const struct exchange *e, struct slice rest, 
 	return n;
 }
 
+/* The rest of a long head: told already, or still where the kernel side keeps it. */
+static struct slice rest_of(struct follow *f, const struct exchange *e)
+{
+	struct slice rest = heads_find(f->heads, e->id);
+	long got;
+
+	if (rest.p || !(e->flags & EXCHANGE_MORE))
+		return rest;
+	got = f->records.more(f->records.tracer, e, f->more, sizeof(f->more));
+	return got > 0 ? (struct slice){f->more, (size_t)got} : SLICE_NONE;
+}
+
 static int build_rows(struct follow *f, const struct exchange *e, bool final)
 {
-	struct slice rest = SLICE_NONE;
-
-	if (e->flags & EXCHANGE_MORE) {
-		long got = f->records.more(f->records.tracer, e, f->more, sizeof(f->more));
-
-		if (got > 0)
-			rest = (struct slice){f->more, (size_t)got};
-	}
-	return build(f, e, rest, final);
+	return build(f, e, rest_of(f, e), final);
 }
 
 /* Shows the exchange if it is whole, or if final says that this is all there
@@ -140,7 +149,7 @@ static void feed(struct follow *f, const struct exchange *e, bool final)
 		f->dropped += n < 0;
 		return;
 	}
-	if (e->flags & EXCHANGE_MORE)
+	if ((e->flags & EXCHANGE_MORE) && !heads_forget(f->heads, e->id))
 		f->records.forget_more(f->records.tracer, e);
 	inflight_remove(f->inflight, e->id);
 	if (f->rows[0].state == REQUEST_NOT_HTTP || !is_connection(f, e, f->rows[0].status > 0))
@@ -251,6 +260,10 @@ static void handle(struct follow *f, const struct event *event)
 		f->to.seen(f->to.ctx, event->tgid, event->time);
 		streams_take(f->streams, event);
 		show_streams(f);
+		return;
+	case EVENT_MORE:
+		f->dropped += heads_put(f->heads, event->more_id,
+					(struct slice){event->told, event->more_n}) < 0;
 		return;
 	case EVENT_EXEC:
 		process_gone(f, event->tgid, event->time, true);

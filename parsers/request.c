@@ -155,7 +155,7 @@ static bool expects_continue(const struct asked *asked)
  * to the moment the program stopped waiting and sent its body. */
 static int64_t expect_time(const struct exchange *e, const struct asked *asked, uint64_t send_end)
 {
-	uint64_t until = e->t_body;
+	uint64_t until = e->t_body, from = e->t_head > e->t_start ? e->t_head : e->t_start;
 
 	if (!e->t_head || !e->t_body || asked->head_size <= 0 ||
 	    e->head_sent != (uint64_t)asked->head_size || !expects_continue(asked))
@@ -164,7 +164,7 @@ static int64_t expect_time(const struct exchange *e, const struct asked *asked, 
 		until = e->t_interim;
 	if (until > send_end)
 		until = send_end;
-	return at_least_0((int64_t)(until - e->t_head));
+	return at_least_0((int64_t)(until - from));
 }
 
 /* The phases, in nanoseconds; they sum to the latency by construction. */

@@ -100,7 +100,7 @@ struct request_context {
 };
 
 /* Builds up to max rows from a snapshot: one, or more when the program
- * pipelined requests in it. more is what the side map held (EXCHANGE_MORE).
+ * pipelined requests in it. more is the rest of its head (EXCHANGE_MORE).
  * final says that nothing more will come; without it an unfinished exchange
  * gives a single row in state REQUEST_OPEN. Returns the number of rows. */
 int request_build(const struct exchange *exchange, struct slice more,

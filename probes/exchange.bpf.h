@@ -26,8 +26,8 @@ exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 
 	if (!id)
 		return 0;
 	s = socket_use(key, id);
-	if (slot && finish(&slot->exchange, now))
-		emit(m->ctx, &slot->exchange, now);
+	if (slot)
+		move_on(m->ctx, &slot->exchange, now);
 	if (!UID_FILTER(uid) || (word != PREFACE && !METHOD_FILTER(word))) {
 		/* Its bytes must not be taken for those of the request before it. */
 		if (slot)
@@ -310,9 +310,8 @@ static __always_inline int take_receive(const struct moved *m)
 		take_end(e, m->flags);
 		say = !answered(e) && finish(e, now);
 	}
-	/* In one place, whatever happened: it is much code. */
 	if (say)
-		emit(m->ctx, e, now);
+		tell_exchange(m->ctx, e, now);
 	return 0;
 }
 
@@ -325,8 +324,7 @@ static __always_inline void take_close(const struct moved *m)
 	if (!slot)
 		return;
 	now = bpf_ktime_get_ns();
-	if (finish(&slot->exchange, now))
-		emit(m->ctx, &slot->exchange, now);
+	move_on(m->ctx, &slot->exchange, now);
 #ifdef TLS_ONLY
 	if (slot->exchange.flags & EXCHANGE_FD_READ) {
 		struct exchange_key under = {(u32)slot->exchange.fd, m->key->tgid, LAYER_SOCKET};

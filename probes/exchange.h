@@ -99,7 +99,7 @@ struct losses {
 #define EXCHANGE_FINAL 0x08u	      /* a final status was read: the request is answered */
 #define EXCHANGE_EOF 0x10u	      /* the peer closed: a read returned 0 */
 #define EXCHANGE_ENDED 0x20u	      /* the connection moved on, or is gone */
-#define EXCHANGE_MORE 0x40u	      /* the side map holds request bytes beyond REQ_CAP */
+#define EXCHANGE_MORE 0x40u	      /* the side map got request bytes beyond REQ_CAP */
 #define EXCHANGE_SOCKET_PROVEN 0x80u  /* conn is known to be a socket (LAYER_SOCKET) */
 #define EXCHANGE_FD_MISMATCH 0x100u   /* two descriptors were seen under one TLS object */
 #define EXCHANGE_LATE_START                                                                        \
@@ -148,7 +148,7 @@ struct exchange {
 	__u64 poll_mark;     /* kernel side only: the reader's poll time at the last read */
 	__u32 req_len;	     /* valid bytes of the request in bytes */
 	__u32 resp_len;	     /* ... and of the response, which lie behind them */
-	__u32 more_len;	     /* valid bytes in the side map */
+	__u32 more_len;	     /* bytes that the side map got */
 	__u32 tid;	     /* thread that sent the first byte */
 	__u32 uid;
 	__s32 fd;      /* -1 unknown */
@@ -183,10 +183,16 @@ struct exchange {
  * whole. */
 #define EXCHANGE_FIXED (sizeof(struct exchange) - EXCHANGE_REQ_CAP - EXCHANGE_RESP_CAP)
 
-/* A request head longer than REQ_CAP goes on here, by exchange id. */
+/* A request head longer than REQ_CAP goes on here, by exchange id, until it is told: it is
+ * an event up to its last valid byte, sent before the first snapshot of its exchange. */
 struct exchange_more {
+	__u32 kind;			   /* EVENT_MORE */
+	__u32 n;			   /* valid bytes */
+	__u64 id;			   /* the exchange's */
+	__u64 time;			   /* its t_start: that is before all that is told of it */
 	__u8 bytes[EXCHANGE_MORE_CAP * 2]; /* the upper half is slack, as below */
 };
+#define MORE_FIXED (sizeof(struct exchange_more) - EXCHANGE_MORE_CAP * 2)
 
 /* Where a walk from a TLS object to its descriptor is. What the verifier knows of a
  * register makes every way through a step another one, and of memory it knows nothing: a
@@ -211,6 +217,7 @@ struct exchange_slot {
 #define EVENT_EXEC 3u	/* ... or becomes another program: its TLS objects are gone */
 #define EVENT_FRAMES 4u /* a call moved bytes of a connection that speaks HTTP/2 */
 #define EVENT_LOOKUP 5u /* a name was looked up */
+#define EVENT_MORE 6u	/* the rest of a long request head */
 
 /* What such a call moved. Behind it come the first EXCHANGE_FIXED bytes of the
  * connection's record as it is behind the call, and then told_len bytes: all that the
@@ -270,6 +277,7 @@ _Static_assert(sizeof(struct exchange) % 8 == 0, "struct exchange: padding");
 _Static_assert(sizeof(struct exchange_flow) == 48, "struct exchange_flow: padding");
 _Static_assert(sizeof(struct event_process) == 16, "struct event_process: padding");
 _Static_assert(sizeof(struct event_frames) == 48, "struct event_frames: padding");
+_Static_assert(MORE_FIXED == 24, "struct exchange_more: padding");
 _Static_assert(sizeof(struct event_lookup) == 32 + LOOKUP_NAME_CAP, "struct event_lookup: padding");
 
 #endif

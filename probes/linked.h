@@ -16,12 +16,13 @@
 #define LINKED_FRAMES 0x53330005
 #define LINKED_FRAME 0x53330006
 #define LINKED_HELLO 0x53330007
+#define LINKED_TELL 0x53330008
 
 /* Their names, in this order. */
 #define LINKED_NAMES                                                                               \
 	{                                                                                          \
 		"linked_send", "linked_receive", "linked_close", "linked_gather", "linked_frames", \
-			"linked_frame", "linked_hello"                                             \
+			"linked_frame", "linked_hello", "linked_tell"                              \
 	}
 
 /* The address of such a function is a constant with its number below this; it is for the

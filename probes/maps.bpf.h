@@ -16,7 +16,7 @@
 BPF_TABLE("lru_hash", struct exchange_key, struct exchange_slot, exchanges, MAX_EXCHANGES);
 BPF_TABLE("lru_hash", u64, struct exchange_more, more, MAX_MORE);
 BPF_TABLE("percpu_array", u32, struct exchange_slot, blank, 1);
-BPF_TABLE("percpu_array", u32, struct exchange_more, blank_more, 1);
+BPF_TABLE("array", u32, struct exchange_more, blank_more, 1); /* too large for a per-CPU value */
 BPF_TABLE("percpu_array", u32, u64, counts, COUNT_MAX);
 /* What a CPU has counted up to, and who did so last. */
 struct serial {

@@ -159,15 +159,43 @@ static __always_inline u32 status_of(struct exchange *e)
 	return a * 100 + b * 10 + c;
 }
 
-static __always_inline void emit(void *ctx, struct exchange *e, u64 now)
+/* What the side map has of the exchange. Whoever reads the snapshot has it already then. If
+ * there is no room for it, it stays where it is. */
+static __always_inline void tell_more(void *ctx, const struct exchange *e)
 {
+	u64 id = e->id, n = e->more_len;
+	struct exchange_more *m = more.lookup(&id);
+
+	KEEP(n);
+	if (!m || n > EXCHANGE_MORE_CAP)
+		return;
+	m->kind = EVENT_MORE;
+	m->n = n;
+	m->id = id;
+	m->time = e->t_start;
+	if (!submit(ctx, m, MORE_FIXED + n))
+		more.delete(&id);
+}
+
+/* A snapshot, and where it goes. */
+struct telling {
+	void *ctx;
+	struct exchange *e;
+	u64 now;
+};
+
+static __always_inline void take_telling(const struct telling *t)
+{
+	struct exchange *e = t->e;
 	u64 n = e->req_len + e->resp_len;
 
-	e->t_emit = now;
+	if (e->flags & EXCHANGE_MORE)
+		tell_more(t->ctx, e);
+	e->t_emit = t->now;
 	KEEP(n);
 	if (n > sizeof(e->bytes))
 		return;
-	if (submit(ctx, e, EXCHANGE_FIXED + n)) {
+	if (submit(t->ctx, e, EXCHANGE_FIXED + n)) {
 		if (e->reports == 0 && !(e->flags & EXCHANGE_LOST)) {
 			e->flags |= EXCHANGE_LOST;
 			count(COUNT_LOST);
@@ -221,6 +249,30 @@ static __always_inline int finish(struct exchange *e, u64 now)
 	if (!(e->flags & EXCHANGE_FINAL))
 		count(COUNT_UNANSWERED);
 	return (e->reports == 0 || e->changes != e->changes_reported) && wanted(e, until);
+}
+
+#ifdef HOST_BUILD
+#define call_tell take_telling
+#else
+static int (*call_tell)(const struct telling *t) = (void *)LINKED_TELL;
+#endif
+
+static __always_inline void tell_exchange(void *ctx, struct exchange *e, u64 now)
+{
+	struct telling t = {ctx, e, now};
+
+	call_tell(&t);
+}
+
+/* The connection moves on, or is gone: that is the last word about this exchange. */
+static __always_inline void move_on(void *ctx, struct exchange *e, u64 now)
+{
+	u64 id = e->id;
+
+	if (finish(e, now))
+		tell_exchange(ctx, e, now);
+	if (e->flags & EXCHANGE_MORE)
+		more.delete(&id);
 }
 
 #endif

@@ -46,6 +46,12 @@ int linked_hello(void *shaking)
 }
 #endif
 
+int linked_tell(void *telling)
+{
+	take_telling(telling);
+	return 0;
+}
+
 int linked_gather(void *vector)
 {
 	gather(vector);

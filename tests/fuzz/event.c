@@ -99,7 +99,9 @@ static void decode(const unsigned char *data, size_t size)
 	CHECK(early == 0 && time == event.time);
 	CHECK(event.kind == EVENT_EXCHANGE || event.kind == EVENT_EXIT ||
 	      event.kind == EVENT_EXEC || event.kind == EVENT_LOOKUP ||
-	      event.kind == EVENT_FRAMES);
+	      event.kind == EVENT_FRAMES || event.kind == EVENT_MORE);
+	if (event.kind == EVENT_MORE)
+		CHECK((const unsigned char *)event.told + event.more_n <= data + size);
 	if (event.kind == EVENT_FRAMES)
 		CHECK((const unsigned char *)event.told + event.frames.told_len <= data + size);
 	if (event.kind == EVENT_LOOKUP)

@@ -218,7 +218,10 @@ static int host_perf_submit(void *ctx, const void *data, size_t size)
 	host.sent[host.n_events].n = size;
 	host.sent[host.n_events].bytes = bytes[host.n_events];
 	memcpy(host.sent[host.n_events].bytes, data, size);
-	host.event[host.n_events++] = event.exchange;
+	host.event[host.n_events++] =
+		event.kind == EVENT_MORE
+			? (struct exchange){.kind = EVENT_MORE, .id = event.more_id}
+			: event.exchange;
 	return 0;
 }
 

@@ -104,6 +104,36 @@ static void lookups_come_through(void)
 	}
 }
 
+static void long_heads_come_through(void)
+{
+	static struct exchange_more m = {EVENT_MORE, 30, 99, 5000, "Host: s3.amazonaws.com"};
+	static struct event event;
+	const size_t whole = MORE_FIXED + m.n;
+	__u64 time;
+
+	CU_ASSERT_EQUAL(event_time(&m, whole, &time), 0);
+	CU_ASSERT_EQUAL(time, 5000);
+	CU_ASSERT_EQUAL(event_over(&m, whole, time), 5000);
+	CU_ASSERT_EQUAL(event_decode(&m, whole, &event), 0);
+	CU_ASSERT_EQUAL(event.kind, EVENT_MORE);
+	CU_ASSERT_EQUAL(event.time, 5000);
+	CU_ASSERT_EQUAL(event.more_id, 99);
+	CU_ASSERT_EQUAL(event.more_n, 30);
+	CU_ASSERT(memcmp(event.told, m.bytes, 30) == 0);
+	for (size_t n = 0; n < whole; n++) {
+		struct slice part = guard_copy((struct slice){(char *)&m, n});
+
+		CU_ASSERT_EQUAL(event_decode(part.p, part.n, &event), -EBADMSG);
+	}
+	m.n = EXCHANGE_MORE_CAP;
+	CU_ASSERT_EQUAL(event_decode(&m, sizeof(m), &event), 0);
+	m.n++;
+	CU_ASSERT_EQUAL(event_decode(&m, sizeof(m), &event), -EBADMSG);
+	m.n = 0;
+	m.time = 1ULL << 62;
+	CU_ASSERT_EQUAL(event_decode(&m, sizeof(m), &event), -EBADMSG);
+}
+
 static void odd_lookups_are_refused(void)
 {
 	struct event_lookup odd[6];
@@ -233,6 +263,7 @@ CU_TestInfo event_tests[] = {
 	{"a record comes through", a_record_comes_through},
 	{"processes come through", processes_come_through},
 	{"look-ups come through", lookups_come_through},
+	{"long heads come through", long_heads_come_through},
 	{"odd look-ups are refused", odd_lookups_are_refused},
 	{"late news have their time", late_news_have_their_time},
 	{"short events are refused", short_events_are_refused},

@@ -393,6 +393,57 @@ static void a_long_body_is_no_head(void)
 	CU_ASSERT_EQUAL(host_record(CONN)->more_len, EXCHANGE_MORE_CAP);
 }
 
+/* Once it was told, or will not be, its room is free: only requests under way need any. */
+static void a_long_head_makes_room(void)
+{
+	for (int way = 0; way < 4; way++) {
+		host_reset();
+		host_send_in(1, long_head(4000), 3000);
+		for (u64 i = 0; i < 3 * MAX_MORE; i++) {
+			host_send_in(2, long_head(5000), 3000);
+			host.min_latency_ns = way == 1 ? 1000 * MS : 0; /* not told */
+			host.refuse_method = way == 2;			/* nor the next one */
+			if (way != 3) {
+				host_receive(2, none);
+				host_send(2, get);
+			}
+			host_end(2);
+			host.n_events = 0;
+		}
+		CU_ASSERT(slice_is(host_more(host_record(1)), slice_from(long_head(4000), 2048)));
+	}
+}
+
+/* With the first snapshot, and before it; what did not get through is still there. */
+static void a_long_head_is_told(void)
+{
+	host_reset();
+	host_send(CONN, long_head(4000));
+	host_receive(CONN, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"));
+	CU_ASSERT_EQUAL_FATAL(host.n_events, 2);
+	CU_ASSERT_EQUAL(host.event[0].kind, EVENT_MORE);
+	CU_ASSERT_EQUAL(host.event[0].id, host.event[1].id);
+	CU_ASSERT_EQUAL(host.sent[0].n, MORE_FIXED + 4000 - EXCHANGE_REQ_CAP);
+	CU_ASSERT(memcmp(host.sent[0].bytes + MORE_FIXED, long_head(4000).p + EXCHANGE_REQ_CAP,
+			 4000 - EXCHANGE_REQ_CAP) == 0);
+	CU_ASSERT_PTR_NULL(host_more(host_record(CONN)).p);
+	host_receive(CONN, SLICE("lo"));
+	host_end(CONN); /* says more, but no head again */
+	CU_ASSERT_EQUAL_FATAL(host.n_events, 3);
+	CU_ASSERT_EQUAL(host.event[2].kind, EVENT_EXCHANGE);
+	CU_ASSERT(host.event[2].flags & EXCHANGE_MORE);
+	host_reset();
+	host_send(CONN, long_head(4000));
+	host.perf_full = true;
+	host_receive(CONN, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"));
+	CU_ASSERT_EQUAL(host.n_events, 0);
+	CU_ASSERT_EQUAL(host_more(host_record(CONN)).n, 4000 - EXCHANGE_REQ_CAP);
+	host.perf_full = false;
+	host_receive(CONN, SLICE("lo"));
+	CU_ASSERT_EQUAL_FATAL(host.n_events, 2);
+	CU_ASSERT_EQUAL(host.event[0].kind, EVENT_MORE);
+}
+
 /* The side map is small: a head whose room was taken by others is cut, and
  * never another one's. */
 static void long_heads_take_turns(void)
@@ -1212,6 +1263,8 @@ CU_TestInfo exchange_tests[] = {
 	{"a vectored call is bounded", a_vectored_call_is_bounded},
 	{"a long head goes on", a_long_head_goes_on},
 	{"a long body is no head", a_long_body_is_no_head},
+	{"a long head makes room", a_long_head_makes_room},
+	{"a long head is told", a_long_head_is_told},
 	{"long heads take turns", long_heads_take_turns},
 	{"the tail is the last bytes", the_tail_is_the_last_bytes},
 	{"the tail of a vectored read", the_tail_of_a_vectored_read},

@@ -913,6 +913,34 @@ static void what_is_not_whole_stays_open(void)
 	CU_ASSERT_EQUAL(rows.row[0].ttfb_ns, -1);
 }
 
+/* However late they are read: what the kernel side tells of them comes with them, and
+ * what it does not tell any more was kept. */
+static void long_heads_are_whole(void)
+{
+	static char head[8200];
+	size_t n = (size_t)sprintf(head, "GET /bucket/key HTTP/1.1\r\nX-Long: ");
+
+	memset(head + n, 'x', 6000);
+	n += 6000;
+	n += (size_t)sprintf(head + n, "\r\n" HOST "\r\n");
+	begin();
+	for (int i = 0; i < 5 * MAX_MORE; i++) {
+		host_send(CONN, (struct slice){head, n});
+		host.now += MS;
+		host_receive(CONN, SLICE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"));
+		host_receive(CONN, SLICE("lo"));
+	}
+	host_send(CONN, (struct slice){head, n});
+	rows_take();
+	CU_ASSERT_EQUAL_FATAL(rows.n, 5 * MAX_MORE);
+	rows_finish();
+	CU_ASSERT_EQUAL_FATAL(rows.n, 5 * MAX_MORE + 1);
+	for (size_t i = 0; i < rows.n; i++) {
+		CU_ASSERT_STRING_EQUAL(rows.row[i].endpoint, "s3.eu-west-1.amazonaws.com");
+		CU_ASSERT_FALSE(rows.row[i].truncated);
+	}
+}
+
 /* Hands out no more rows than there is room for. */
 static void rows_are_bounded(void)
 {
@@ -948,6 +976,7 @@ CU_TestInfo request_tests[] = {
 	{"an endless head", an_endless_head},
 	{"other protocols give no row", other_protocols_give_no_row},
 	{"what is not whole stays open", what_is_not_whole_stays_open},
+	{"long heads are whole", long_heads_are_whole},
 	{"rows are bounded", rows_are_bounded},
 	CU_TEST_INFO_NULL,
 };
