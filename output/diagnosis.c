@@ -54,12 +54,16 @@ static void print_files(const struct diagnosis *d, FILE *file)
 	for (size_t i = 0; i < d->n_files; i++) {
 		const struct diagnosis_file *f = &d->file[i];
 
-		if (d->pid && !f->users)
+		if (d->pid && !f->users && !f->refused[0])
 			continue;
 		fprintf(file, "  %s (%s)\n    build id %s, %s\n", f->path, f->library,
 			f->build_id[0] ? f->build_id : "none",
 			f->symbols ? "with all symbols" : "with exported symbols only");
-		if (f->error || !f->n_points)
+		if (f->refused[0])
+			fprintf(file,
+				"    cannot be probed: its function %s cannot be decoded whole\n",
+				f->refused);
+		else if (f->error || !f->n_points)
 			fprintf(file, "    cannot be probed: %s\n",
 				f->error == -ENOENT || !f->error ? "none of its functions is there"
 								 : strerror(-f->error));
@@ -161,13 +165,14 @@ static json_t *files(const struct diagnosis *d)
 								       (int)d->user[k].pid, "comm",
 								       d->user[k].comm));
 		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:s?, s:b, s:i, s:i, s:s, s:s?, s:o, s:o}",
-					"library", f->library, "path", f->path, "build_id",
-					f->build_id[0] ? f->build_id : NULL, "symbols", f->symbols,
-					"probes", (int)f->n_points, "emulated", (int)f->n_emulated,
-					"points", f->points, "descriptors",
-					f->descriptor[0] ? f->descriptor : NULL, "us_per_call",
-					known(f->cost_us), "processes", users));
+			list,
+			json_pack("{s:s, s:s, s:s?, s:b, s:i, s:i, s:s, s:s?, s:s?, s:o, s:o}",
+				  "library", f->library, "path", f->path, "build_id",
+				  f->build_id[0] ? f->build_id : NULL, "symbols", f->symbols,
+				  "probes", (int)f->n_points, "emulated", (int)f->n_emulated,
+				  "points", f->points, "refused", f->refused[0] ? f->refused : NULL,
+				  "descriptors", f->descriptor[0] ? f->descriptor : NULL,
+				  "us_per_call", known(f->cost_us), "processes", users));
 	}
 	return list;
 }

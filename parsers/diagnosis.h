@@ -35,6 +35,7 @@ struct diagnosis_file {
 	char build_id[48]; /* hexadecimal; "" has none */
 	bool symbols;	   /* a full symbol table, not only what it exports */
 	int error;	   /* 0, or why there are no points: -errno */
+	char refused[64];  /* its function that cannot be decoded whole; or "" */
 	size_t n_points, n_emulated;
 	char points[256];	  /* "send +0x3c1a0, receive +0x3bf20" */
 	char descriptor[64];	  /* how that is read from objects: "behind net.TCPConn"; or "" */

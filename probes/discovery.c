@@ -95,13 +95,21 @@ void discovery_let_go(struct discovery *d, struct known_file *f)
 	users_sweep(d->users, is_used, d);
 }
 
-static void refuse(struct discovery *d, struct slice name, const char *function)
+/* Once for each file that is held open there. */
+static void refuse(struct discovery *d, const char *held, struct slice name, const char *function)
 {
+	struct stat st;
 	char *path;
 
-	if (d->n_refused == DISCOVERY_REFUSED || !(path = known_clean(name)))
+	if (d->n_refused == DISCOVERY_REFUSED || stat(held, &st))
 		return;
-	d->refused[d->n_refused++] = (struct discovery_refused){path, function};
+	for (size_t i = 0; i < d->n_refused; i++)
+		if (d->refused[i].device == st.st_dev && d->refused[i].inode == st.st_ino)
+			return;
+	path = known_clean(name);
+	if (path)
+		d->refused[d->n_refused++] =
+			(struct discovery_refused){path, function, st.st_dev, st.st_ino};
 }
 
 /* The descriptors of a library's objects, if this file says where they are. */
@@ -133,7 +141,7 @@ static int resolve(struct discovery *d, const char *path, unsigned libraries, st
 		got = probe_resolve(&probe_libraries[i], path, d->decoder, point + n,
 				    (size_t)(POINTS_MAX - n), &refused);
 		if (refused)
-			refuse(d, name, refused);
+			refuse(d, path, name, refused);
 		if (got > 0)
 			lay_out(d, &probe_libraries[i], path, point + n, (size_t)got, from, size);
 		err = got < 0 ? got : err;

@@ -4,6 +4,7 @@
 #define S3SLOWER_DISCOVERY_STATE_H
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "discovery.h"
 #include "known.h"
@@ -36,6 +37,8 @@ struct discovery {
 	struct discovery_refused {
 		char *path;
 		const char *function;
+		dev_t device; /* one file may have several names */
+		ino_t inode;
 	} refused[DISCOVERY_REFUSED];
 	size_t n_refused;
 };

@@ -114,12 +114,40 @@ static void add_user(struct diagnosis *d, uint32_t pid, size_t file)
 	d->n_users++;
 }
 
+static void put_path(struct diagnosis_file *f, const char *path)
+{
+	char *whole = realpath(path, NULL);
+	const char *text = whole ? whole : path;
+
+	text_clean(&(struct text_arena){f->path, sizeof(f->path), 0, false},
+		   (struct slice){text, strlen(text)});
+	free(whole);
+}
+
+/* Those that nothing was probed of, for good reason. */
+static void describe_refused(struct diagnosis *d, struct discovery *discovery)
+{
+	const char *path, *function;
+	size_t at = 0;
+
+	while (d->n_files < DIAGNOSIS_FILES_MAX &&
+	       discovery_next_refused(discovery, &at, &path, &function)) {
+		struct diagnosis_file *f = &d->file[d->n_files++];
+
+		put_path(f, path);
+		name_libraries(probe_search(path, ~0u), f->library, sizeof(f->library));
+		snprintf(f->refused, sizeof(f->refused), "%s", function);
+		build_id_read(path, f->build_id, sizeof(f->build_id), &f->symbols);
+		f->cost_us = -1;
+	}
+}
+
 static void describe_files(struct diagnosis *d, struct discovery *discovery)
 {
 	const struct probe_point *points[DIAGNOSIS_FILES_MAX] = {NULL};
 	struct decoder *decoder = decoder_new();
 	struct discovery_file file;
-	char path[600], *whole;
+	char path[600];
 	uint32_t pid;
 	size_t at = 0;
 
@@ -127,11 +155,7 @@ static void describe_files(struct diagnosis *d, struct discovery *discovery)
 		struct diagnosis_file *f = &d->file[d->n_files];
 
 		points[d->n_files++] = file.point;
-		whole = realpath(file.path, NULL);
-		text_clean(&(struct text_arena){f->path, sizeof(f->path), 0, false},
-			   (struct slice){whole ? whole : file.path,
-					  strlen(whole ? whole : file.path)});
-		free(whole);
+		put_path(f, file.path);
 		name_libraries(file.libraries, f->library, sizeof(f->library));
 		f->error = file.err;
 		snprintf(f->descriptor, sizeof(f->descriptor), "%s", file.descriptor);
@@ -145,6 +169,7 @@ static void describe_files(struct diagnosis *d, struct discovery *discovery)
 		for (size_t i = 0; i < d->n_files && (!d->pid || d->pid == pid); i++)
 			if (points[i] == file.point)
 				add_user(d, pid, i);
+	describe_refused(d, discovery);
 }
 
 static void decide(struct diagnosis *d, int err)

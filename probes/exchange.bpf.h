@@ -218,8 +218,9 @@ static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now,
 	return gap > polled ? gap - polled : 0;
 }
 
-static __always_inline void take_answer(struct exchange *e, const struct moved *m, u64 now)
+static __always_inline void take_answer(struct exchange_slot *slot, const struct moved *m, u64 now)
 {
+	struct exchange *e = &slot->exchange;
 	const struct bytes *b = m->b;
 	u32 status, tid = bpf_get_current_pid_tgid();
 	int fresh;
@@ -250,7 +251,7 @@ static __always_inline void take_answer(struct exchange *e, const struct moved *
 	e->flags &= ~EXCHANGE_DRAINED;
 	e->flags |= m->flags;
 	append_response(e, b);
-	append_tail(e, b);
+	append_tail(slot, b);
 	e->received += b->n;
 	e->t_last = now;
 	e->reader = tid;
@@ -304,7 +305,7 @@ static __always_inline int take_receive(const struct moved *m)
 		return 1;
 	}
 	if (m->b->n) {
-		take_answer(e, m, now);
+		take_answer(slot, m, now);
 		say = e->reports == 0 && answered(e) && wanted(e, now);
 	} else {
 		take_end(e, m->flags);

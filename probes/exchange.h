@@ -209,6 +209,7 @@ struct exchange_slot {
 	struct exchange exchange;
 	__u8 slack[EXCHANGE_RESP_CAP + 8];
 	struct fd_walk walk;
+	__u8 join[EXCHANGE_TAIL_CAP * 2]; /* an old tail, and what comes behind it */
 };
 
 /* The first 4 bytes of any event say what it is. */

@@ -110,6 +110,18 @@ static const struct probe_row libc[] = {
 	{.action = NULL},
 };
 
+/* Whether what was found shows both what is sent and what is received. */
+static bool transfers(const struct search *s)
+{
+	bool sends = false, receives = false;
+
+	for (size_t i = 0; i < s->n_points; i++) {
+		sends |= s->point[i].program == send.enter;
+		receives |= s->point[i].program == receive.enter;
+	}
+	return sends && receives;
+}
+
 static int resolve_symbols(const struct probe_library *library, const char *path,
 			   struct decoder *decoder, struct probe_point *out, size_t max,
 			   const char **refused)
@@ -117,7 +129,6 @@ static int resolve_symbols(const struct probe_library *library, const char *path
 	struct search s = {
 		.library = library, .path = path, .decoder = decoder, .point = out, .max = max};
 
-	(void)refused; /* return probes are safe everywhere in C */
 	for (s.row = library->rows; s.row->action; s.row++) {
 		const char *names[VARIANTS];
 		int found;
@@ -136,17 +147,46 @@ static int resolve_symbols(const struct probe_library *library, const char *path
 		for (size_t v = 0; v < s.n; v++)
 			find_variant(&s, v);
 	}
+	if (library->guide && !transfers(&s)) {
+		*refused = library->guide;
+		return -ENOENT;
+	}
 	return s.n_points ? (int)s.n_points : -ENOENT;
 }
 
 const struct probe_library probe_libraries[] = {
-	{"openssl", {"libssl.so"}, LAYER_OPENSSL, resolve_symbols, openssl, NULL, NULL},
-	{"gnutls", {"libgnutls.so"}, LAYER_GNUTLS, resolve_symbols, gnutls, NULL, NULL},
-	{"nss", {"libssl3.so"}, LAYER_NSS, resolve_symbols, nss, "SSL_ImportFD", NULL},
-	{"s2n", {"libs2n.so", "_awscrt."}, LAYER_S2N, resolve_symbols, s2n, NULL, NULL},
-	{"gotls", {NULL}, LAYER_GOTLS, gotls_resolve, NULL, NULL, go_is_program},
-	{"libc", {"libc.so", "ld-musl-"}, 0, resolve_symbols, libc, "__libc_start_main", NULL},
-	{NULL, {NULL}, 0, NULL, NULL, NULL, NULL},
+	{.name = "openssl",
+	 .file = {"libssl.so"},
+	 .layer = LAYER_OPENSSL,
+	 .resolve = resolve_symbols,
+	 .rows = openssl},
+	{.name = "gnutls",
+	 .file = {"libgnutls.so"},
+	 .layer = LAYER_GNUTLS,
+	 .resolve = resolve_symbols,
+	 .rows = gnutls},
+	{.name = "nss",
+	 .file = {"libssl3.so"},
+	 .layer = LAYER_NSS,
+	 .resolve = resolve_symbols,
+	 .rows = nss,
+	 .mark = "SSL_ImportFD",
+	 .guide = "ssl_SetupIOMethods"},
+	{.name = "s2n",
+	 .file = {"libs2n.so", "_awscrt."},
+	 .layer = LAYER_S2N,
+	 .resolve = resolve_symbols,
+	 .rows = s2n},
+	{.name = "gotls",
+	 .layer = LAYER_GOTLS,
+	 .resolve = gotls_resolve,
+	 .is_program = go_is_program},
+	{.name = "libc",
+	 .file = {"libc.so", "ld-musl-"},
+	 .resolve = resolve_symbols,
+	 .rows = libc,
+	 .mark = "__libc_start_main"},
+	{.name = NULL},
 };
 
 bool probe_carries(unsigned libraries)

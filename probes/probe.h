@@ -32,8 +32,9 @@ struct probe_library {
 		       struct decoder *decoder, struct probe_point *out, size_t max,
 		       const char **refused);
 	const struct probe_row *rows;
-	/* A function that it exports, where those to probe have no names. */
-	const char *mark;
+	/* A function that it exports, where those to probe have no names, and the one of
+	 * its own whose code leads to them. */
+	const char *mark, *guide;
 	/* Whether a file may be one of this kind, where symbols do not tell: cheap. */
 	bool (*is_program)(const char *path);
 };
@@ -52,7 +53,8 @@ unsigned probe_search(const char *path, unsigned wanted);
 /* Finds the points of one file, with library->resolve(). decoder may be NULL: then
  * exported symbols serve, which is right and slower. Returns the number stored, or
  * -errno (-ENOENT: the file has none of the functions). *refused: the function that
- * was there and is not safe to probe, NULL if it is nothing of the kind. */
+ * was there and could not be decoded, so that nothing can be probed safely; NULL if it is
+ * nothing of the kind. */
 int probe_resolve(const struct probe_library *library, const char *path, struct decoder *decoder,
 		  struct probe_point *out, size_t max, const char **refused);
 

@@ -82,9 +82,10 @@ static __always_inline void append_response(struct exchange *e, const struct byt
 }
 
 /* The last bytes received, wherever reads are cut. */
-static __always_inline void append_tail(struct exchange *e, const struct bytes *b)
+static __always_inline void append_tail(struct exchange_slot *slot, const struct bytes *b)
 {
-	u8 join[EXCHANGE_TAIL_CAP * 2];
+	struct exchange *e = &slot->exchange;
+	u8 *join = slot->join;
 	u64 few, old, drop, before = e->received;
 
 	/* As long as all of it is kept, the tail is there. Later it begins with
@@ -113,8 +114,7 @@ static __always_inline void append_tail(struct exchange *e, const struct bytes *
 	KEEP(old);
 	if (old > EXCHANGE_TAIL_CAP)
 		return;
-	__builtin_memset(join, 0, sizeof(join));
-	__builtin_memcpy(join, e->tail, EXCHANGE_TAIL_CAP);
+	read_kernel(join, EXCHANGE_TAIL_CAP, e->tail);
 	if (fetch_last(join + old, few, b, 0))
 		return;
 	drop = old + few > EXCHANGE_TAIL_CAP ? old + few - EXCHANGE_TAIL_CAP : 0;

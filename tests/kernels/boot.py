@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Boots the kernels that Debian has for this release, and runs end-to-end tests on each.
+"""Boots the kernels that Debian has for this release, and runs end-to-end tests on each; with
+arguments, on those only whose names contain one of them.
 
 A kernel's package is only unpacked, never installed. qemu emulates the machine, so no
 virtualisation is needed, and everything takes ten times as long: the tests are a few. The host's
-files are the guest's, read-only, under an overlay in its memory. The newest kernel is told to be
-preemptible everywhere (preempt=full). Ends with "N passed, N failed"."""
+files are the guest's, read-only, under an overlay in its memory; for another processor, those of
+a directory that was made for it (arm64.py). The newest kernel is told to be preemptible everywhere
+(preempt=full). Ends with "N passed, N failed"."""
+import collections
 import os
 import pathlib
 import re
@@ -18,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 import golang  # noqa: E402
+import arm64  # noqa: E402
 
 WORK = ROOT / "build" / "kernels"
 MEMORY_MB = 2000
@@ -27,12 +31,27 @@ BOOT_S = 900  # and all of its tests
 TESTS = ("program.either_buffer", "program.command_and_its", "cases.01-expect-python",
          "libraries.gnutls_send", "libraries.nss_send", "libraries.s2n_send", "golang.stripped_pie",
          "http2.eight_in_parallel", "names.curl_waits", "preemption.")
+# ... of another processor: its registers and system calls, and where its functions are probed.
+TESTS_ARM64 = ("program.either_buffer", "program.command_and_its", "cases.01-expect-python",
+               "libraries.gnutls_send", "libraries.s2n_send", "golang.stripped_pie",
+               "http2.eight_in_parallel")
 
 # In this order: each needs those before it.
 MODULES = ("drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_pci_modern_dev",
            "drivers/virtio/virtio_pci_legacy_dev", "drivers/virtio/virtio_pci", "fs/netfs/netfs",
            "fs/fscache/fscache", "net/9p/9pnet", "net/9p/9pnet_virtio", "fs/9p/9p",
            "fs/overlayfs/overlay")
+
+
+# root: the directory that the guest has as its own, project: where this is in there; qemu: what
+# its machine is.
+Machine = collections.namedtuple("Machine", "root project busybox qemu console tests")
+
+X86 = Machine(pathlib.Path("/"), ROOT, "/bin/busybox",
+              ("qemu-system-x86_64", "-smp", "1"), "ttyS0", TESTS)
+ARM64 = Machine(arm64.WORK / "root", "/" + arm64.TREE, arm64.WORK / "root" / "bin" / "busybox",
+                ("qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2"),
+                "ttyAMA0", TESTS_ARM64)
 
 
 class Failure(Exception):
@@ -92,21 +111,22 @@ GUEST = """\
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root PREEMPTION_SECONDS=8
 mount -t tracefs none /sys/kernel/tracing
 echo "kernel $(uname -r)"
-cd '{root}' && exec /usr/bin/python3 tests/e2e/run.py {tests}
+cd '{project}' && exec /usr/bin/python3 tests/e2e/run.py {tests}
 """
 
 
-def initial_files(kernel):
+def initial_files(machine, kernel):
     """A cpio archive: busybox, modules, and what is run in the guest."""
     where = WORK / "initial"
     shutil.rmtree(where, ignore_errors=True)
     for name in ("bin", "mod", "proc", "sys", "dev", "lower", "over", "root"):
         (where / name).mkdir(parents=True)
-    shutil.copy("/bin/busybox", where / "bin")
+    shutil.copy(machine.busybox, where / "bin" / "busybox")
     (where / "bin" / "sh").symlink_to("busybox")
     shutil.copy(HERE / "init", where)
     (where / "init").chmod(0o755)
-    (where / "guest.sh").write_text(GUEST.format(root=ROOT, tests=" ".join(TESTS)))
+    (where / "guest.sh").write_text(GUEST.format(
+        project=machine.project, tests=" ".join(machine.tests)))
     (where / "modules").write_text("\n".join(os.path.basename(m) for m in MODULES))
     tree = only(kernel.glob("**/lib/modules/*/kernel"), "module in the package")
     for name in MODULES:
@@ -123,15 +143,16 @@ def initial_files(kernel):
     return archive
 
 
-def boot(package, options):
+def boot(machine, name, kernel, options):
     """Runs the tests there, and says what they say. Returns how many passed and failed."""
-    kernel = unpack(package)
-    image = only(kernel.glob("**/boot/vmlinuz-*"), f"kernel in {package}")
-    argv = ["timeout", "--kill-after=5", str(BOOT_S), "qemu-system-x86_64", "-m", str(MEMORY_MB), "-smp", "1", "-display", "none", "-serial",
-            "stdio", "-monitor", "none", "-no-reboot", "-nic", "none",
-            "-kernel", str(image), "-initrd", str(initial_files(kernel)),
-            "-append", f"console=ttyS0 quiet mitigations=off {options}",
-            "-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap",
+    image = only(kernel.glob("boot/vmlinuz-*"), f"kernel in {name}")
+    initial = initial_files(machine, kernel)
+    argv = ["timeout", "--kill-after=5", str(BOOT_S), *machine.qemu, "-m", str(MEMORY_MB),
+            "-display", "none", "-serial", "stdio", "-monitor", "none", "-no-reboot",
+            "-nic", "none", "-kernel", str(image), "-initrd", str(initial),
+            "-append", f"console={machine.console} quiet mitigations=off {options}",
+            "-fsdev", f"local,id=host,path={machine.root},security_model=none,readonly=on,"
+                      "multidevs=remap",
             "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace")
@@ -149,17 +170,26 @@ def boot(package, options):
         process.terminate()  # timeout passes it on
         process.wait()
     if not result:
-        print(f"FAIL {package}: the tests did not end; its last words: {last}", flush=True)
+        print(f"FAIL {name}: the tests did not end; its last words: {last}", flush=True)
     return result or (0, 1)
 
 
-def main():
+def machines():
+    """What is booted: (machine, name, directory of the kernel's package, what it is told)."""
+    golang.build("stripped_pie")  # a compiler takes very long there
+    for i, package in enumerate(current_packages()):
+        yield X86, package, unpack(package), "preempt=full" if i else ""
+    yield ARM64, "arm64", arm64.prepare(), ""
+
+
+def main(patterns):
     passed = failed = 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    golang.build("stripped_pie")  # a compiler takes very long there
     try:
-        for i, package in enumerate(current_packages()):
-            some = boot(package, "preempt=full" if i else "")
+        for machine, name, kernel, options in machines():
+            if patterns and not any(pattern in name for pattern in patterns):
+                continue
+            some = boot(machine, name, kernel, options)
             passed, failed = passed + some[0], failed + some[1]
     except (Failure, OSError, subprocess.CalledProcessError) as error:
         print(f"FAIL kernels: {error}")
@@ -169,4 +199,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,5 @@
-# Other kernels than this machine's, booted under emulation. Included by the Makefile.
-DEPS_KERNELS = qemu-system-x86 busybox-static xz-utils
+# Other kernels than this machine's, and another processor, booted under emulation. Included by the Makefile.
+DEPS_KERNELS = qemu-system-x86 qemu-system-arm gcc-aarch64-linux-gnu busybox-static xz-utils
 
 deps-kernels:
 	@$(MAKE) -s deps-packages DEPS_BUILD= DEPS_TEST="$(DEPS_KERNELS)"

@@ -139,4 +139,15 @@ EXPORTED ssize_t s2n_send(void *connection, const void *data, ssize_t n, int *bl
 		return helper(connection, data);
 	return s2n_sendv_with_offset(connection, &data, 1, n, blocked);
 }
+#elif defined(LIKE_NSS)
+/* One whose table of methods is made in a way that is not understood. */
+EXPORTED void *SSL_ImportFD(void *model, void *fd)
+{
+	return helper(model, fd) ? fd : model;
+}
+
+EXPORTED int SSL_ResetHandshake(void *fd, int as_server)
+{
+	return helper(fd, fd) + as_server;
+}
 #endif

@@ -219,6 +219,20 @@ static void likenesses(void)
 	CU_ASSERT_EQUAL(count("tls_send_enter"), 2);
 }
 
+/* Where data passes cannot be found: that is said, and nothing else is probed, either. */
+static void what_is_not_understood_is_named(void)
+{
+	static const char *const path = "build/points/like-nss.so";
+	struct decoder *d = decoder_new();
+
+	CU_ASSERT_TRUE(probe_carries(probe_search(path, ~0u)));
+	n_points = probe_resolve(named("nss"), path, d, point, PROBE_POINTS_MAX, &refused);
+	CU_ASSERT_EQUAL(n_points, -ENOENT);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(refused);
+	CU_ASSERT_STRING_EQUAL(refused, "ssl_SetupIOMethods");
+	decoder_free(d);
+}
+
 /* Its one function, whole: entry and return on its first instruction. */
 static void c_library(void)
 {
@@ -288,6 +302,7 @@ CU_TestInfo point_tests[] = {
 	{"OpenSSL", openssl},
 	{"GnuTLS", gnutls},
 	{"NSS", nss},
+	{"what is not understood is named", what_is_not_understood_is_named},
 	{"s2n", s2n},
 	{"libraries as others build them", likenesses},
 	{"C library", c_library},

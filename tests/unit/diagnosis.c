@@ -34,8 +34,12 @@ static void make_diagnosis(void)
 			 {.library = "gnutls",
 			  .path = "/lib/libgnutls.so.30",
 			  .error = -ENOENT,
+			  .cost_us = -1},
+			 {.library = "nss",
+			  .path = "/lib/libssl3.so",
+			  .refused = "ssl_SetupIOMethods",
 			  .cost_us = -1}},
-		.n_files = 2,
+		.n_files = 3,
 		.user = {{4, "curl", 0}, {5, "python3", 0}, {5, "python3", 1}, {7, "aws", 0}},
 		.n_users = 4,
 		.unseen = {{1234, "java", "JSSE", "Java has TLS of its own"},
@@ -106,6 +110,7 @@ static void a_report_for_people(void)
 		"    descriptors read from its objects, as its accessors tell\n"
 		"    used by 3 processes: curl 4, python3 5, aws 7\n",
 		"    cannot be probed: none of its functions is there\n",
+		"    cannot be probed: its function ssl_SetupIOMethods cannot be decoded whole\n",
 		"\n  java 1234 (JSSE): Java has TLS of its own\n",
 	};
 
@@ -147,7 +152,7 @@ static void a_self_test_is_told(void)
 static void a_report_for_programs(void)
 {
 	json_error_t error;
-	json_t *all;
+	json_t *all, *files;
 
 	make_diagnosis();
 	d.n_tests = 1;
@@ -156,7 +161,12 @@ static void a_report_for_programs(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
 	CU_ASSERT_EQUAL(strcspn(text, "\n") + 1, strlen(text));
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "machine")), 3);
-	CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "libraries")), 2);
+	files = json_object_get(all, "libraries");
+	CU_ASSERT_EQUAL(json_array_size(files), 3);
+	CU_ASSERT(json_is_null(json_object_get(json_array_get(files, 0), "refused")));
+	CU_ASSERT_STRING_EQUAL(
+		json_string_value(json_object_get(json_array_get(files, 2), "refused")),
+		"ssl_SetupIOMethods");
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "unseen")), 2);
 	CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "self_test")), 1);
 	CU_ASSERT(json_is_null(json_object_get(all, "probe_us_stepped")));
