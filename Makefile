@@ -16,7 +16,7 @@ UNIT    = $(wildcard tests/unit/*.c)
 FUZZ    = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 
 OBJ     = $(patsubst %.c,$(B)/%.o,s3slower.c $(PARSERS) $(OUTPUT) $(PROBES_C)) $(B)/probes/embedded.o
-PURE    = probes/object.c probes/flow.c probes/decoder.c probes/gopclntab.c probes/insn.c probes/function.c
+PURE    = probes/object.c probes/flow.c probes/verdict.c probes/decoder.c probes/gopclntab.c probes/insn.c probes/function.c
 HOSTED  = $(PARSERS) $(OUTPUT) $(PURE)
 UNITOBJ = $(patsubst %.c,$(B)/asan/%.o,$(HOSTED) $(UNIT))
 

@@ -346,14 +346,16 @@ static void tell_refused(struct run *run)
 static void cover(struct run *run)
 {
 	struct discovery_file f;
+	char reason[160];
 	size_t at = 0;
 
 	if (!(run->settings.modes & MODE_TLS))
 		return;
+	tracer_reason(run->tracer, reason, sizeof(reason));
 	while (discovery_next_file(run->discovery, &at, &f))
 		if (f.err)
-			fprintf(stderr, "s3slower: cannot probe %s: %s\n", f.path,
-				strerror(-f.err));
+			fprintf(stderr, "s3slower: cannot probe %s: %s%s%s\n", f.path,
+				strerror(-f.err), reason[0] ? ": " : "", reason);
 	tell_refused(run);
 	run->coverage = coverage_begin(run->discovery);
 }

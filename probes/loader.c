@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,11 @@
 #include "site.h"
 #include "trial.h"
 #include "uprobe.h"
+#include "verdict.h"
+
+/* Room for all that the verifier may say; not a page of it is there before it does. Older
+ * ones give another error when it does not suffice. */
+#define LOG_SIZE (16u << 20)
 
 /* Programs by the first letters of their name: what they are attached to. */
 static const struct program_kind {
@@ -90,12 +96,28 @@ static int keep(struct loader *l, int program, uint64_t site, int fd)
 	return -E2BIG;
 }
 
+static void keep_reason(struct loader *l, const char *log)
+{
+	pthread_mutex_lock(&l->lock);
+	if (!l->reason[0])
+		verdict_reason(log, l->reason, sizeof(l->reason));
+	pthread_mutex_unlock(&l->lock);
+}
+
+void loader_reason(struct loader *l, char *to, size_t size)
+{
+	pthread_mutex_lock(&l->lock);
+	snprintf(to, size, "%s", l->reason);
+	pthread_mutex_unlock(&l->lock);
+}
+
 /* Loads program number i of the object. Returns its descriptor or -errno. */
 static int load(struct loader *l, const char *name, int i, uint64_t site)
 {
 	const struct program_kind *kind = kind_of(name);
 	struct btf_function functions[LINK_FUNCTIONS_MAX];
 	struct linked linked;
+	char *log;
 	int fd, err;
 
 	if (!kind)
@@ -103,7 +125,9 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 	err = link_program(l->object, (size_t)i, l->map, site, l->repeats, &linked);
 	if (err)
 		return err;
-	LIBBPF_OPTS(bpf_prog_load_opts, opts);
+	log = calloc(1, LOG_SIZE);
+	/* It is asked for only behind a refusal. */
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = log ? LOG_SIZE : 0);
 	if (kind->uprobe && l->links)
 		opts.expected_attach_type = UPROBE_LINK;
 	if (linked.addresses) {
@@ -114,7 +138,10 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 		opts.func_info_rec_size = sizeof(functions[0]);
 	}
 	fd = bpf_prog_load(kind->type, name, "GPL", linked.code, linked.n, &opts);
+	if (fd < 0 && log)
+		keep_reason(l, log);
 	free(linked.code);
+	free(log);
 	return fd < 0 ? fd : keep(l, i, site, fd);
 }
 

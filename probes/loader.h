@@ -31,6 +31,7 @@ struct loader {
 	bool running;
 	int err; /* of the thread, and whose */
 	const char *refused;
+	char reason[160]; /* the verifier's, of the first program that it refused */
 };
 
 /* map[]: descriptors of the object's maps. Borrows both until loader_close(), and tries
@@ -50,6 +51,10 @@ int loader_get(struct loader *loader, const char *name, uint64_t site);
 
 /* The bits of a site that a program's name says: SITE_SEND or none. */
 uint64_t loader_way(const char *program);
+
+/* Why the verifier refused the first program that it did, as it says itself; "" if it did
+ * not. Puts at most size bytes, with a NUL. */
+void loader_reason(struct loader *loader, char *to, size_t size);
 
 /* Waits, and closes everything. One that was only zeroed is closed. */
 void loader_close(struct loader *loader);

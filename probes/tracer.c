@@ -177,11 +177,18 @@ int tracer_ready(struct tracer *t, char *message, size_t size)
 {
 	const char *refused;
 	int err = loader_wait(&t->loader, &refused);
+	char reason[160];
 
+	tracer_reason(t, reason, sizeof(reason));
 	if (err)
-		snprintf(message, size, "the kernel refuses the program %s: %s", refused,
-			 strerror(-err));
+		snprintf(message, size, "the kernel refuses the program %s: %s%s%s", refused,
+			 strerror(-err), reason[0] ? ": " : "", reason);
 	return err;
+}
+
+void tracer_reason(struct tracer *t, char *to, size_t size)
+{
+	loader_reason(&t->loader, to, size);
 }
 
 void tracer_free(struct tracer *t)

@@ -27,6 +27,9 @@ struct tracer *tracer_load(const struct object *object, unsigned perf_pages, cha
 /* Waits until the programs that are on no function are loaded: 0, or -errno with one
  * sentence in message. */
 int tracer_ready(struct tracer *tracer, char *message, size_t size);
+/* The verifier's own reason for the first program that it refused, at one time or another, or
+ * "": size bytes of it at most. */
+void tracer_reason(struct tracer *tracer, char *to, size_t size);
 /* Detaches and frees everything. */
 void tracer_free(struct tracer *tracer);
 
