@@ -48,20 +48,6 @@ static uint64_t table_of(const struct stores *s, const uint64_t slot[2])
 	return 0;
 }
 
-/* Whether four bytes of the code, taken as a distance from their end, lead to an
- * address: what an instruction that names it looks like. */
-static bool may_refer(const uint8_t *code, size_t n, uint64_t pc, uint64_t address)
-{
-	for (size_t i = 0; i + 4 <= n; i++) {
-		int32_t distance;
-
-		memcpy(&distance, code + i, sizeof(distance));
-		if (pc + i + 4 + (uint64_t)(int64_t)distance == address)
-			return true;
-	}
-	return false;
-}
-
 struct search {
 	const char *path;
 	struct decoder *decoder;
@@ -78,7 +64,7 @@ static bool look_at(void *ctx, uint64_t address, const uint8_t *code, size_t n)
 	struct stores stores;
 	uint64_t table;
 
-	if (n > CODE_MAX || !may_refer(code, n, address, search->slot[0]) ||
+	if (n > CODE_MAX || !stores_may_name(code, n, address, search->slot[0]) ||
 	    stores_find(search->decoder, code, n, address, &stores))
 		return true;
 	table = table_of(&stores, search->slot);

@@ -2,10 +2,10 @@
 #include "stores.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "decoder.h"
+#include "stores_arm64.h"
 
 #if defined(__x86_64__)
 
@@ -250,13 +250,29 @@ int stores_find(struct decoder *d, const uint8_t *code, size_t n, uint64_t pc,
 	return stores->n ? 0 : -ENOENT;
 }
 
+/* Four bytes, taken as a distance from their end. */
+bool stores_may_name(const uint8_t *code, size_t n, uint64_t pc, uint64_t address)
+{
+	for (size_t i = 0; i + 4 <= n; i++) {
+		int32_t distance;
+
+		memcpy(&distance, code + i, sizeof(distance));
+		if (pc + i + 4 + (uint64_t)(int64_t)distance == address)
+			return true;
+	}
+	return false;
+}
+
 #else
 
 int stores_find(struct decoder *d, const uint8_t *code, size_t n, uint64_t pc,
 		struct stores *stores)
 {
-	(void)d, (void)code, (void)n, (void)pc;
-	stores->n = 0;
-	return -ENOENT;
+	return stores_arm64_find(d, code, n, pc, stores);
+}
+
+bool stores_may_name(const uint8_t *code, size_t n, uint64_t pc, uint64_t address)
+{
+	return stores_arm64_may_name(code, n, pc, address);
 }
 #endif

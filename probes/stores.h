@@ -7,6 +7,7 @@
 #ifndef S3SLOWER_STORES_H
 #define S3SLOWER_STORES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,5 +37,9 @@ struct stores {
  * -ENOENT when nothing is stored. */
 int stores_find(struct decoder *decoder, const uint8_t *code, size_t n, uint64_t pc,
 		struct stores *stores);
+
+/* Whether n bytes of code at pc may hold an instruction that loads what lies at the address:
+ * cheap, and never false where there is one. */
+bool stores_may_name(const uint8_t *code, size_t n, uint64_t pc, uint64_t address);
 
 #endif

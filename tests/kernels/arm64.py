@@ -15,7 +15,7 @@ PACKAGES = """
     linux-image-arm64 base-files busybox-static coreutils dash bash grep sed mount procps util-linux
     libc6-dev linux-libc-dev libbpfcc-dev libbpf-dev libelf-dev libcapstone-dev libjansson-dev
     libyaml-dev libnghttp2-dev libssl-dev libgcc-12-dev python3 python3-awscrt curl openssl
-    libcurl3-gnutls libpython3.11 nginx-light""".split()
+    libcurl3-gnutls libcurl3-nss nss-plugin-pem libpython3.11 nginx-light""".split()
 
 APT = """\
 APT::Architecture "arm64";
@@ -56,7 +56,7 @@ def unpack(packages, root):
                        stdin=files.stdout, check=True)
         if files.wait():
             raise subprocess.CalledProcessError(files.returncode, files.args)
-    for name in ("passwd", "group", "hosts", "resolv.conf"):  # what installing would have made
+    for name in ("passwd", "group", "hosts", "resolv.conf", "nsswitch.conf"):  # what installing would have made
         shutil.copy(f"/etc/{name}", root / "etc" / name)
     for name in ("dev/shm", "dev/pts", "var/log/nginx", "var/cache"):
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -33,8 +33,8 @@ TESTS = ("program.either_buffer", "program.command_and_its", "cases.01-expect-py
          "http2.eight_in_parallel", "names.curl_waits", "preemption.")
 # ... of another processor: its registers and system calls, and where its functions are probed.
 TESTS_ARM64 = ("program.either_buffer", "program.command_and_its", "cases.01-expect-python",
-               "libraries.gnutls_send", "libraries.s2n_send", "golang.stripped_pie",
-               "http2.eight_in_parallel")
+               "libraries.gnutls_send", "libraries.nss_send", "libraries.s2n_send",
+               "golang.stripped_pie", "http2.eight_in_parallel", "names.curl_waits")
 
 # In this order: each needs those before it.
 MODULES = ("drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_pci_modern_dev",

@@ -3,4 +3,5 @@
 SUITE(accessor)
 SUITE(decode)
 SUITE(layout)
+SUITE(stores)
 SUITE(point)
