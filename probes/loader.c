@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "btf.h"
@@ -15,8 +16,8 @@
 #include "uprobe.h"
 #include "verdict.h"
 
-/* Room for all that the verifier may say; not a page of it is there before it does. Older
- * ones give another error when it does not suffice. */
+/* Room for all that the verifier may say: older ones give another error when it does not
+ * suffice. Mapped, for of malloc()'s every page would be there once it was used. */
 #define LOG_SIZE (16u << 20)
 
 /* Programs by the first letters of their name: what they are attached to. */
@@ -125,7 +126,9 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 	err = link_program(l->object, (size_t)i, l->map, site, l->repeats, &linked);
 	if (err)
 		return err;
-	log = calloc(1, LOG_SIZE);
+	log = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (log == MAP_FAILED)
+		log = NULL;
 	/* It is asked for only behind a refusal. */
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = log ? LOG_SIZE : 0);
 	if (kind->uprobe && l->links)
@@ -141,7 +144,8 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 	if (fd < 0 && log)
 		keep_reason(l, log);
 	free(linked.code);
-	free(log);
+	if (log)
+		munmap(log, LOG_SIZE);
 	return fd < 0 ? fd : keep(l, i, site, fd);
 }
 

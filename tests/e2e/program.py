@@ -192,6 +192,17 @@ def interrupt_flushes_what_was_seen():
 
 
 @test
+def small_once_it_traces():
+    """The compiler is not in our memory, nor what loading took, nor what the verifier can say."""
+    for args in (["--cache", "none"], []):
+        with Tracer(args) as tracer:
+            time.sleep(1)
+            status = pathlib.Path(f"/proc/{tracer.process.pid}/status").read_text()
+            resident_kb = int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+            expect(resident_kb < 10000, f"{resident_kb} kB resident with {args}")
+
+
+@test
 def interrupt_in_a_burst():
     bucket = bucket_for()
     with Tracer() as tracer, flood("burst", bucket, 5000000) as burst:
