@@ -205,7 +205,7 @@ def small_once_it_traces():
 @test
 def interrupt_in_a_burst():
     bucket = bucket_for()
-    with Tracer() as tracer, flood("burst", bucket, 5000000) as burst:
+    with Tracer() as tracer, flood("burst", bucket, 50000000) as burst:
         tracer.wait(50, where=of(bucket))
         begun = time.monotonic()
         tracer.stop()
