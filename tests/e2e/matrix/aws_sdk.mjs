@@ -49,7 +49,7 @@ async function multipart(s3, key, big) {
 }
 
 const big = randomBytes(LARGE);
-await spread(async (endpoint, prefix, i) => {
+await spread(async (endpoint, prefix, i, together) => {
 	const s3 = new sdk.S3Client({ endpoint, region: "us-east-1", forcePathStyle: true });
 	const small = prefix + "small file", large = prefix + "large", none = prefix + "none";
 	const data = randomBytes(SMALL + i);
@@ -60,7 +60,9 @@ await spread(async (endpoint, prefix, i) => {
 	insist(data.equals(got.data), "read something else than was written");
 	await call(s3, "GetObject", { Key: large });
 	await call(s3, "HeadObject", { Key: small });
+	await together();
 	await call(s3, "ListObjectsV2", { Prefix: prefix });
+	await together();
 	await call(s3, "GetObject", { Key: none }, true);
 	await call(s3, "HeadObject", { Key: none }, true);
 	await call(s3, "DeleteObject", { Key: large });

@@ -18,7 +18,7 @@ async function refused(promise) {
 }
 
 const big = randomBytes(LARGE);
-await spread(async (endpoint, prefix, i) => {
+await spread(async (endpoint, prefix, i, together) => {
 	const url = new URL(endpoint);
 	const s3 = new minio.Client({
 		endPoint: url.hostname, port: Number(url.port), useSSL: url.protocol === "https:",
@@ -34,7 +34,9 @@ await spread(async (endpoint, prefix, i) => {
 		"read something else than was written");
 	insist((await whole(await s3.getObject(args.bucket, large))).length === LARGE, "a short object");
 	await s3.statObject(args.bucket, small);
+	await together();
 	for await (const _ of s3.listObjectsV2(args.bucket, prefix, true));
+	await together();
 	await refused(s3.getObject(args.bucket, none));
 	await refused(s3.statObject(args.bucket, none));
 	await s3.removeObject(args.bucket, large);

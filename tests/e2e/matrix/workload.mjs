@@ -33,12 +33,28 @@ export function insist(condition, reason) {
 		throw new Error(reason);
 }
 
+// A function that comes back when n have called it, again and again.
+function barrier(n) {
+	let waiting = [];
+	return () => new Promise((go) => {
+		waiting.push(go);
+		if (waiting.length < n)
+			return;
+		const all = waiting;
+		waiting = [];
+		for (const each of all)
+			each();
+	});
+}
+
 // All iterations on all servers at once: what they send and receive is interleaved on one thread.
+// Around its listing each awaits the others: the server fails to list a bucket of which something
+// goes away meanwhile.
 export async function spread(iteration) {
-	const all = [];
+	const n = Number(args.iterations), together = barrier(args.endpoint.length * n), all = [];
 	args.endpoint.forEach((endpoint, server) => {
-		for (let i = 0; i < Number(args.iterations); i++)
-			all.push(iteration(endpoint, `matrix/${server}-${i}/`, i));
+		for (let i = 0; i < n; i++)
+			all.push(iteration(endpoint, `matrix/${server}-${i}/`, i, together));
 	});
 	await Promise.all(all);
 }

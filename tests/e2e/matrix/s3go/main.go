@@ -149,6 +149,15 @@ func (c *client) multipart(key string, big []byte) {
 		[]byte("<CompleteMultipartUpload>"+list.String()+"</CompleteMultipartUpload>"), 200)
 }
 
+// Those that still write, and those that have not listed yet. The server fails to list a bucket
+// of which something goes away meanwhile, and nobody here tries again.
+var writing, listing sync.WaitGroup
+
+func together(those *sync.WaitGroup) {
+	those.Done()
+	those.Wait()
+}
+
 func (c *client) iteration(prefix string, i int, big []byte) {
 	data := make([]byte, small+i)
 	rand.Read(data)
@@ -162,7 +171,9 @@ func (c *client) iteration(prefix string, i int, big []byte) {
 	}
 	c.call("GetObject", "GET", largeKey, "", nil, 200)
 	c.call("HeadObject", "HEAD", smallKey, "", nil, 200)
+	together(&writing)
 	c.call("ListObjectsV2", "GET", "", "list-type=2&prefix="+url.QueryEscape(prefix), nil, 200)
+	together(&listing)
 	c.call("GetObject", "GET", none, "", nil, 404)
 	c.call("HeadObject", "HEAD", none, "", nil, 404)
 	c.call("DeleteObject", "DELETE", largeKey, "", nil, 204)
@@ -181,6 +192,8 @@ func main() {
 	big := make([]byte, large)
 	rand.Read(big)
 	var all sync.WaitGroup
+	writing.Add(len(servers) * *iterations)
+	listing.Add(len(servers) * *iterations)
 	for n, endpoint := range servers {
 		c := newClient(endpoint, *bucket, log)
 		for i := 0; i < *iterations; i++ {
