@@ -119,10 +119,13 @@ static int build(struct follow *f, const struct exchange *e, struct slice rest, 
 /* The rest of a long head: told already, or still where the kernel side keeps it. */
 static struct slice rest_of(struct follow *f, const struct exchange *e)
 {
-	struct slice rest = heads_find(f->heads, e->id);
+	struct slice rest;
 	long got;
 
-	if (rest.p || !(e->flags & EXCHANGE_MORE))
+	if (!(e->flags & EXCHANGE_MORE))
+		return SLICE_NONE;
+	rest = heads_find(f->heads, e->id);
+	if (rest.p)
 		return rest;
 	got = f->records.more(f->records.tracer, e, f->more, sizeof(f->more));
 	return got > 0 ? (struct slice){f->more, (size_t)got} : SLICE_NONE;

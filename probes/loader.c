@@ -16,8 +16,8 @@
 #include "uprobe.h"
 #include "verdict.h"
 
-/* Room for all that the verifier may say: older ones give another error when it does not
- * suffice. Mapped, for of malloc()'s every page would be there once it was used. */
+/* Room for all that the verifier may say: without it, older ones keep the beginning, not the
+ * end. Mapped, for of malloc()'s every page would stay. */
 #define LOG_SIZE (16u << 20)
 
 /* Programs by the first letters of their name: what they are attached to. */
@@ -97,12 +97,27 @@ static int keep(struct loader *l, int program, uint64_t site, int fd)
 	return -E2BIG;
 }
 
-static void keep_reason(struct loader *l, const char *log)
+/* Loads it once more, to hear why it is refused: what the verifier may say is much. */
+static void keep_reason(struct loader *l, const struct program_kind *kind, const char *name,
+			const struct linked *linked, struct bpf_prog_load_opts *opts)
 {
+	char *log =
+		mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd;
+
+	if (log == MAP_FAILED)
+		return;
+	opts->log_buf = log;
+	opts->log_size = LOG_SIZE;
+	opts->log_level = 1;
+	fd = bpf_prog_load(kind->type, name, "GPL", linked->code, linked->n, opts);
+	if (fd >= 0)
+		close(fd);
 	pthread_mutex_lock(&l->lock);
 	if (!l->reason[0])
 		verdict_reason(log, l->reason, sizeof(l->reason));
 	pthread_mutex_unlock(&l->lock);
+	munmap(log, LOG_SIZE);
 }
 
 void loader_reason(struct loader *l, char *to, size_t size)
@@ -118,7 +133,6 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 	const struct program_kind *kind = kind_of(name);
 	struct btf_function functions[LINK_FUNCTIONS_MAX];
 	struct linked linked;
-	char *log;
 	int fd, err;
 
 	if (!kind)
@@ -126,11 +140,7 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 	err = link_program(l->object, (size_t)i, l->map, site, l->repeats, &linked);
 	if (err)
 		return err;
-	log = mmap(NULL, LOG_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (log == MAP_FAILED)
-		log = NULL;
-	/* It is asked for only behind a refusal. */
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = log ? LOG_SIZE : 0);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts);
 	if (kind->uprobe && l->links)
 		opts.expected_attach_type = UPROBE_LINK;
 	if (linked.addresses) {
@@ -141,11 +151,9 @@ static int load(struct loader *l, const char *name, int i, uint64_t site)
 		opts.func_info_rec_size = sizeof(functions[0]);
 	}
 	fd = bpf_prog_load(kind->type, name, "GPL", linked.code, linked.n, &opts);
-	if (fd < 0 && log)
-		keep_reason(l, log);
+	if (fd < 0)
+		keep_reason(l, kind, name, &linked, &opts);
 	free(linked.code);
-	if (log)
-		munmap(log, LOG_SIZE);
 	return fd < 0 ? fd : keep(l, i, site, fd);
 }
 

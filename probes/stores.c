@@ -6,15 +6,26 @@
 
 #include "decoder.h"
 #include "stores_arm64.h"
+#include "stores_state.h"
+
+void stores_put(struct stores *s, uint64_t address, struct word w, uint8_t size)
+{
+	size_t i = 0;
+
+	while (i < s->n && s->store[i].address != address)
+		i++;
+	if (!w.known) {
+		if (i < s->n)
+			s->store[i] = s->store[--s->n];
+		return;
+	}
+	if (i == STORES_MAX)
+		return;
+	s->store[i] = (struct store){address, w.value, w.kind, size};
+	s->n += i == s->n;
+}
 
 #if defined(__x86_64__)
-
-/* 8 bytes of a register or of the stack. */
-struct word {
-	bool known;
-	enum store_kind kind;
-	uint64_t value;
-};
 
 #define VECTORS 16
 #define FRAME 16 /* words of the stack that are remembered */
@@ -51,24 +62,6 @@ static struct word *on_stack(struct machine *m, const cs_x86_op *op)
 	    op->mem.disp < 0 || op->mem.disp % 8 || op->mem.disp / 8 >= FRAME)
 		return NULL;
 	return &m->frame[op->mem.disp / 8];
-}
-
-static void store(struct machine *m, uint64_t address, struct word w, uint8_t size)
-{
-	struct stores *s = m->stores;
-	size_t i = 0;
-
-	while (i < s->n && s->store[i].address != address)
-		i++;
-	if (!w.known) {
-		if (i < s->n)
-			s->store[i] = s->store[--s->n];
-		return;
-	}
-	if (i == STORES_MAX)
-		return;
-	s->store[i] = (struct store){address, w.value, w.kind, size};
-	s->n += i == s->n;
 }
 
 /* One word that an operand reads. */
@@ -118,7 +111,7 @@ static void put(struct machine *m, const cs_x86_op *op, struct word w, uint8_t s
 	if (place)
 		*place = size == 8 ? w : (struct word){0};
 	else if (fixed_address(m, op, &address))
-		store(m, address, w, size);
+		stores_put(m->stores, address, w, size);
 }
 
 static void put_pair(struct machine *m, const cs_x86_op *op, struct word low, struct word high)
@@ -134,8 +127,8 @@ static void put_pair(struct machine *m, const cs_x86_op *op, struct word low, st
 		if (place + 1 < m->frame + FRAME)
 			place[1] = high;
 	} else if (fixed_address(m, op, &address)) {
-		store(m, address, low, 8);
-		store(m, address + 8, high, 8);
+		stores_put(m->stores, address, low, 8);
+		stores_put(m->stores, address + 8, high, 8);
 	}
 }
 
@@ -232,7 +225,7 @@ static void run(struct machine *m)
 		break;
 	default:
 		if (to->type == X86_OP_MEM && fixed_address(m, to, &address))
-			store(m, address, (struct word){0}, 8);
+			stores_put(m->stores, address, (struct word){0}, 8);
 	}
 }
 

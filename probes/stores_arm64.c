@@ -5,17 +5,12 @@
 #include <string.h>
 
 #include "decoder.h"
+#include "stores_state.h"
 
 #define REGISTERS 31
 #define ZERO 31		/* xzr, wzr */
 #define CALLER_SAVED 19 /* x0 to x18 do not outlive a call: AAPCS64, 6.1.1 */
 #define PAGE 4096
-
-struct word {
-	bool known;
-	enum store_kind kind;
-	uint64_t value;
-};
 
 struct machine {
 	struct decoder *decoder;
@@ -67,24 +62,6 @@ static void set(struct machine *m, unsigned id, struct word w)
 		m->reg[k] = whole || w.kind == STORE_VALUE ? w : (struct word){0};
 }
 
-static void store(struct machine *m, uint64_t address, struct word w, uint8_t size)
-{
-	struct stores *s = m->stores;
-	size_t i = 0;
-
-	while (i < s->n && s->store[i].address != address)
-		i++;
-	if (!w.known) {
-		if (i < s->n)
-			s->store[i] = s->store[--s->n];
-		return;
-	}
-	if (i == STORES_MAX)
-		return;
-	s->store[i] = (struct store){address, w.value, w.kind, size};
-	s->n += i == s->n;
-}
-
 /* The address that an operand names, when it does not depend on the caller. */
 static bool fixed(const struct machine *m, const cs_arm64_op *op, uint64_t *address)
 {
@@ -131,11 +108,12 @@ static void put(struct machine *m, const cs_arm64 *x, int n)
 		uint8_t size = whole ? 8 : 4;
 
 		if (k >= 0) {
-			store(m, address + (uint64_t)i * size, load(m, x->operands[i].reg), size);
+			stores_put(m->stores, address + (uint64_t)i * size,
+				   load(m, x->operands[i].reg), size);
 			continue;
 		}
 		for (uint64_t at = 0; at < 32; at += 8) /* of a vector: up to 16 bytes each */
-			store(m, address + at, (struct word){0}, 8);
+			stores_put(m->stores, address + at, (struct word){0}, 8);
 	}
 }
 
@@ -169,7 +147,7 @@ static void run(struct machine *m)
 	case ARM64_INS_STURB:
 	case ARM64_INS_STURH:
 		if (fixed(m, &op[1], &address))
-			store(m, address & ~7ULL, from, 8);
+			stores_put(m->stores, address & ~7ULL, from, 8);
 		break;
 	case ARM64_INS_ADRP:
 	case ARM64_INS_ADR:

@@ -179,10 +179,11 @@ int tracer_ready(struct tracer *t, char *message, size_t size)
 	int err = loader_wait(&t->loader, &refused);
 	char reason[160];
 
+	if (!err)
+		return 0;
 	tracer_reason(t, reason, sizeof(reason));
-	if (err)
-		snprintf(message, size, "the kernel refuses the program %s: %s%s%s", refused,
-			 strerror(-err), reason[0] ? ": " : "", reason);
+	snprintf(message, size, "the kernel refuses the program %s: %s%s%s", refused,
+		 strerror(-err), reason[0] ? ": " : "", reason);
 	return err;
 }
 
