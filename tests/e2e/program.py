@@ -693,14 +693,30 @@ def awake(tracer, bucket):
 
 @test
 def either_buffer():
-    """Events come whole through ring buffers and through perf buffers; so do new programs."""
+    """Events come whole through ring buffers and through perf buffers; so do new programs: one
+    that is gone when its requests are read has been looked up when it began."""
     for kind in ("ring", "perf"):
-        bucket = bucket_for()
-        with Tracer(["--event-buffer", kind, "--fields", "exe", "--bucket", bucket]) as tracer:
+        bucket, before = bucket_for(), bucket_for(name="before")
+        gate = harness.scratch() / f"{bucket}.gate"
+        args = ["--event-buffer", kind, "--fields", "exe", "--bucket", bucket, "--bucket", before]
+        with Tracer(args) as tracer, contextlib.ExitStack() as clients:
             for scheme in ("https", "http"):
-                client(gets(bucket, key=scheme), scheme)
+                script = [f"await {gate}", *gets(bucket, key=scheme)]
+                begun = subprocess.Popen(client_argv(scheme), stdin=subprocess.PIPE, text=True,
+                                         stdout=subprocess.DEVNULL, env=harness.clean_env())
+                clients.callback(begun.wait)
+                clients.callback(begun.kill)
+                begun.stdin.write("\n".join(script))
+                begun.stdin.close()
+            # What is asked after a row was shown is read in a later turn, and each turn begins
+            # with the new programs.
+            for i in range(2):
+                client(gets(before, 1))
+                tracer.wait(i + 1, where=of(before))
+            gate.touch()
             rows = tracer.wait(2 * N, where=of(bucket))
             tracer.stop()
+        gate.unlink()
         harness.check_rows(rows, n=2 * N, status=200)
         expect(all(r["exe"] for r in rows), f"{kind}: whose it was is not known: {brief(rows)}")
         expect(counters(tracer.stderr)["lost"] == 0, f"{kind}: {tracer.stderr!r}")
