@@ -76,7 +76,7 @@ unit: $(B)/unit $(B)/points/run
 
 # Where probes are planted: what decoding says of code, and of this machine's libraries.
 POINTOBJ = $(patsubst %.c,$(B)/asan/%.o,$(filter-out %/like.c,$(wildcard tests/points/*.c)) \
-	$(addprefix probes/,accessor.c decode.c decoder.c elf.c find.c function.c go.c gopclntab.c gotls.c image.c insn.c layout.c loaded.c \
+	$(addprefix probes/,accessor.c accessor_x86.c accessor_arm64.c decode.c decoder.c elf.c find.c function.c go.c gopclntab.c gotls.c image.c insn.c layout.c loaded.c \
 	nss.c probe.c stores.c stores_arm64.c symtab.c))
 ENDBR64  = $(if $(findstring x86_64,$(shell $(CC) -dumpmachine)),-fcf-protection=full)
 LIKE     = $(addprefix $(B)/points/like-,openssl-3.3.so boringssl.so logging.so gnutls.so s2n.so nss.so)

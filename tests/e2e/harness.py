@@ -27,7 +27,7 @@ PYTHON = "/usr/bin/python3"  # Debian's own: its ssl uses the system's libssl
 
 READY = "Tracing S3 requests"
 # Deadlines are only so that what hangs is noticed: a busy machine may take its time.
-READY_S = 60
+READY_S = 200  # an emulated machine may compile for a minute
 EXIT_S = 90  # detaching waits for the kernel
 ROWS_S = 60
 ATTEMPTS = 3
