@@ -5,6 +5,7 @@
 
 #include "message.h"
 #include "sdk.h"
+#include "sides.h"
 #include "text.h"
 #include "useragent.h"
 
@@ -31,124 +32,9 @@ const char *request_state_name(enum request_state state)
 	return state_names[state];
 }
 
-/* One side of an exchange: what was kept of it, and how much there was. */
-struct side {
-	struct slice kept;
-	uint64_t total;
-};
-
-/* A parsed request and where it ends. */
-struct asked {
-	struct http1_request head;
-	long head_size; /* HTTP1_PARTIAL, HTTP1_BAD or bytes */
-	struct http1_body body;
-	uint64_t end; /* where the next request begins; 0 unknown */
-};
-
-/* A parsed final response, behind its interim ones. */
-struct answer {
-	struct http1_response head;
-	long head_size;
-	uint64_t begin; /* where the final head begins */
-	struct http1_body body;
-	int64_t size; /* body bytes seen, -1 unknown */
-	bool whole;
-	bool unseen;  /* something came, but nobody saw whether it begins here */
-	uint64_t end; /* where the next response begins; 0 unknown */
-};
-
-static void parse_asked(struct side side, uint64_t at, struct asked *a)
-{
-	a->body = (struct http1_body){HTTP1_NO_BODY, 0};
-	a->end = 0;
-	a->head_size = http1_request(slice_from(side.kept, at), &a->head);
-	if (a->head_size <= 0)
-		return;
-	a->body = http1_request_body(&a->head);
-	if (a->body.framing == HTTP1_NO_BODY)
-		a->end = at + (uint64_t)a->head_size;
-	else if (a->body.framing == HTTP1_LENGTH && a->body.length < UINT64_MAX / 2)
-		a->end = at + (uint64_t)a->head_size + a->body.length;
-}
-
-/* The last chunk's end: exactly, when every byte was kept, else by the tail. */
-static void end_of_chunks(const struct exchange *e, struct side side, uint64_t body_at,
-			  struct answer *a)
-{
-	uint64_t payload = 0;
-
-	if (side.total <= side.kept.n) {
-		long used = http1_chunked(slice_from(side.kept, body_at), &payload);
-
-		if (used > 0) {
-			a->whole = true;
-			a->size = (int64_t)payload;
-			a->end = body_at + (uint64_t)used;
-		} else if (used == HTTP1_PARTIAL) {
-			a->size = (int64_t)payload;
-		}
-		return;
-	}
-	a->size = (int64_t)(side.total - body_at); /* chunk framing included: it is not kept */
-	a->whole = http1_chunked_ends(
-		(struct slice){(const char *)e->tail,
-			       e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
-}
-
-static void parse_answer(const struct exchange *e, struct side side, uint64_t at,
-			 struct slice method, struct answer *a)
-{
-	uint64_t body_at, body;
-
-	a->body = (struct http1_body){HTTP1_NO_BODY, 0};
-	a->size = -1;
-	a->whole = a->unseen = false;
-	a->end = 0;
-	/* Interim heads in the same read as the final one. */
-	for (;;) {
-		a->begin = at;
-		a->head_size = http1_response(slice_from(side.kept, at), &a->head);
-		if (a->head_size <= 0 || a->head.status >= 200 || a->head.status == 101)
-			break;
-		at += (uint64_t)a->head_size;
-	}
-	if (a->head_size == HTTP1_PARTIAL && a->head.status < 200)
-		a->head.status = 0; /* an interim head, cut off: no answer yet */
-	if (a->head_size <= 0)
-		return;
-	body_at = at + (uint64_t)a->head_size;
-	body = side.total > body_at ? side.total - body_at : 0;
-	a->body = http1_response_body(&a->head, method);
-	switch (a->body.framing) {
-	case HTTP1_NO_BODY:
-		a->whole = true;
-		a->size = 0;
-		a->end = body_at;
-		break;
-	case HTTP1_LENGTH:
-		a->whole = body >= a->body.length;
-		a->size = (int64_t)(a->whole ? a->body.length : body);
-		a->end = a->whole ? body_at + a->body.length : 0;
-		break;
-	case HTTP1_CHUNKED:
-		end_of_chunks(e, side, body_at, a);
-		break;
-	case HTTP1_CLOSE:
-		a->whole = e->flags & EXCHANGE_EOF;
-		a->size = (int64_t)body;
-		break;
-	}
-}
-
 static int64_t at_least_0(int64_t n)
 {
 	return n > 0 ? n : 0;
-}
-
-static bool expects_continue(const struct asked *asked)
-{
-	return slice_is_nocase(http1_header(&asked->head.headers, SLICE("expect")),
-			       SLICE("100-continue"));
 }
 
 /* Waiting for 100-continue: from the head's last byte to the interim answer, or
@@ -158,7 +44,7 @@ static int64_t expect_time(const struct exchange *e, const struct asked *asked, 
 	uint64_t until = e->t_body, from = e->t_head > e->t_start ? e->t_head : e->t_start;
 
 	if (!e->t_head || !e->t_body || asked->head_size <= 0 ||
-	    e->head_sent != (uint64_t)asked->head_size || !expects_continue(asked))
+	    e->head_sent != (uint64_t)asked->head_size || !asked_expects_continue(asked))
 		return 0;
 	if (e->t_interim && e->t_interim < until)
 		until = e->t_interim;
@@ -194,73 +80,6 @@ static void set_times(struct request *r, const struct exchange *e, const struct 
 	if (r->stall_ns > r->recv_ns)
 		r->stall_ns = r->recv_ns;
 	r->recv_ns -= r->stall_ns;
-}
-
-/* What an aws-chunked body holds, -1 if it is none. */
-static int64_t decoded_size(const struct asked *asked)
-{
-	struct slice text =
-		http1_header(&asked->head.headers, SLICE("x-amz-decoded-content-length"));
-	int64_t n = 0;
-
-	if (text.n == 0 || text.n > 18)
-		return -1;
-	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9')
-			return -1;
-		n = n * 10 + (text.p[i] - '0');
-	}
-	return n;
-}
-
-/* Body bytes sent. An aws-chunked body carries signatures and trailers; what
- * the object has is in a header of its own. */
-static int64_t sent_size(const struct exchange *e, const struct asked *asked, uint64_t at)
-{
-	int64_t decoded = decoded_size(asked);
-	uint64_t body;
-
-	if (asked->head_size <= 0)
-		return -1;
-	if (asked->body.framing == HTTP1_NO_BODY)
-		return 0;
-	body = e->sent - at - (uint64_t)asked->head_size;
-	if (e->sent < at + (uint64_t)asked->head_size)
-		body = 0;
-	if (asked->body.framing == HTTP1_LENGTH && body > asked->body.length)
-		body = asked->body.length;
-	/* Only a body that went out whole has its decoded length. */
-	if (decoded >= 0 && (asked->body.framing == HTTP1_LENGTH ? body == asked->body.length
-								 : body >= (uint64_t)decoded))
-		return decoded;
-	return (int64_t)body;
-}
-
-/* The kept bytes of an answer's body, without the framing of chunks: a document may
- * be cut into several. */
-static struct slice answer_body(struct side side, const struct answer *a,
-				char joined[EXCHANGE_RESP_CAP])
-{
-	struct slice body = slice_from(side.kept, a->begin + (uint64_t)a->head_size), chunk;
-	size_t n = 0;
-
-	if (a->body.framing != HTTP1_CHUNKED)
-		return body;
-	while (http1_next_chunk(&body, &chunk) && chunk.n <= EXCHANGE_RESP_CAP - n) {
-		memcpy(joined + n, chunk.p, chunk.n);
-		n += chunk.n;
-	}
-	return (struct slice){joined, n};
-}
-
-/* The last bytes of a whole answer of which more came than was kept. */
-static struct slice answer_end(const struct exchange *e, struct side side, const struct answer *a)
-{
-	size_t n = e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP;
-
-	if (!a->whole || side.total <= side.kept.n)
-		return SLICE_NONE;
-	return (struct slice){(const char *)e->tail, n};
 }
 
 /* What an error document in the body says, as far as that was kept. A late error comes
@@ -378,7 +197,7 @@ static const char *waits_for(const struct exchange *e, const struct asked *asked
 			     bool answered)
 {
 	uint64_t head_end = at + (uint64_t)asked->head_size, body;
-	int64_t due = decoded_size(asked);
+	int64_t due = asked_decoded_size(asked);
 
 	if (answered)
 		return "body";
@@ -389,7 +208,7 @@ static const char *waits_for(const struct exchange *e, const struct asked *asked
 	else if (asked->body.framing == HTTP1_LENGTH)
 		due = (int64_t)asked->body.length;
 	body = e->sent > head_end ? e->sent - head_end : 0;
-	if (due && !body && !e->t_interim && expects_continue(asked))
+	if (due && !body && !e->t_interim && asked_expects_continue(asked))
 		return "continue";
 	if (due < 0)
 		return body ? NULL : "send";
@@ -454,7 +273,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->http_version = http_version(e, asked);
 	r->stream_id = e->flags & EXCHANGE_FRAMES ? (int64_t)e->stream : -1;
 	r->status = a->head.status ? a->head.status : -1;
-	r->request_size = sent_size(e, asked, at);
+	r->request_size = asked_sent(e, asked, at);
 	r->response_size = answered ? a->size : -1;
 	r->truncated = asked->head_size == HTTP1_PARTIAL && sent.total > sent.kept.n;
 	set_times(r, e, asked, answered || a->unseen);
@@ -476,15 +295,6 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->retransmits = r->why_share = -1;
 	r->retransmit_ns = r->why_ns = r->felt_ns = -1;
 	r->is_error |= r->status >= 400 || r->state == REQUEST_NO_RESPONSE;
-}
-
-/* A response head beyond the buffer: its body's begin is not known, so its end
- * is taken from the connection, which went on to another request. */
-static bool moved_on(const struct exchange *e, const struct answer *a, struct side received)
-{
-	return a->head_size == HTTP1_PARTIAL && a->head.status &&
-	       received.total > received.kept.n && (e->flags & EXCHANGE_ENDED) &&
-	       !(e->flags & EXCHANGE_EOF);
 }
 
 int request_build(const struct exchange *e, struct slice more,
@@ -510,7 +320,7 @@ int request_build(const struct exchange *e, struct slice more,
 		struct answer a;
 		bool piped;
 
-		parse_asked(sent, at, &asked);
+		asked_parse(sent, at, &asked);
 		if (asked.head_size == HTTP1_BAD) {
 			if (n == 0) {
 				memset(&rows[0], 0, offsetof(struct request, text));
@@ -518,7 +328,7 @@ int request_build(const struct exchange *e, struct slice more,
 			}
 			break;
 		}
-		parse_answer(e, received, answer_at, asked.head.method, &a);
+		answer_parse(e, received, answer_at, asked.head.method, &a);
 		if (n > 0 && e->received > answer_at &&
 		    (answer_at == 0 || answer_at >= received.kept.n)) {
 			/* Behind an answer whose end is not known, or beyond what was
@@ -527,7 +337,7 @@ int request_build(const struct exchange *e, struct slice more,
 			a.size = -1;
 			a.unseen = true;
 		}
-		a.whole |= moved_on(e, &a, received);
+		a.whole |= answer_moved_on(e, &a, received);
 		set_row(&rows[n], e, &asked, at, &a, sent, received, context, final);
 		if (rows[n].state == REQUEST_OPEN) {
 			rows[0].state = REQUEST_OPEN; /* all or nothing */
