@@ -37,6 +37,7 @@ exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 
 	if (!slot) {
 		u32 tgid = key->tgid;
 
+		note_record(tgid);
 		slot = blank.lookup(&zero);
 		if (!slot)
 			return 0;

@@ -16,6 +16,9 @@
 #ifndef MAX_THREADS
 #define MAX_THREADS 8192 /* ... and room for those whose place was taken */
 #endif
+#ifndef MAX_CLIENTS
+#define MAX_CLIENTS 16384 /* processes with connections, a power of two */
+#endif
 #ifndef MAX_MORE
 #define MAX_MORE 128
 #endif

@@ -218,7 +218,7 @@ int on_sys_enter(struct raw_args *ctx)
 	}
 	/* Whoever sends on a connection with a request sends a part of it: Go hands
 	 * the body to a thread that may never have sent a head. */
-	if (!exchanges.lookup(&key)) {
+	if (!may_have_records(key.tgid) || !exchanges.lookup(&key)) {
 		struct bytes b = {};
 		u64 word = 0;
 
@@ -273,7 +273,7 @@ int on_sys_exit(struct raw_args *ctx)
 		return 0;
 	}
 	/* A send that matters was noted when it was entered. */
-	if (!t && kind != CALL_RECEIVE)
+	if (!t && (kind != CALL_RECEIVE || !may_have_records(id >> 32)))
 		return 0;
 	r = call_registers(ctx->arg[0]);
 	if (!r)
