@@ -26,6 +26,7 @@ import arm64  # noqa: E402
 WORK = ROOT / "build" / "kernels"
 MEMORY_MB = 2000
 BOOT_S = 900  # and all of its tests
+LAST_WORDS = 40  # lines that are shown of one that does not end: the kernel's own among them
 
 # Whatever can differ: the verifier's rules for each program, how it is attached, how events come.
 TESTS = ("program.either_buffer", "program.command_and_its", "cases.01-expect-python",
@@ -156,11 +157,11 @@ def boot(machine, name, kernel, options):
             "-device", "virtio-9p-pci,fsdev=host,mount_tag=host"]
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace")
-    result, last = None, ""
+    result, last = None, collections.deque(maxlen=LAST_WORDS)
     try:
         for line in process.stdout:
             line = line.strip()
-            last = line or last
+            last.append(line)
             sums = re.fullmatch(r"(\d+) passed, (\d+) failed", line)
             if sums:
                 result = int(sums[1]), int(sums[2])
@@ -170,7 +171,7 @@ def boot(machine, name, kernel, options):
         process.terminate()  # timeout passes it on
         process.wait()
     if not result:
-        print(f"FAIL {name}: the tests did not end; its last words: {last}", flush=True)
+        print(f"FAIL {name}: the tests did not end; its last words:", *last, sep="\n  ", flush=True)
     return result or (0, 1)
 
 
