@@ -17,6 +17,13 @@ void asked_parse(struct side side, uint64_t at, struct asked *a)
 		a->end = at + (uint64_t)a->head_size + a->body.length;
 }
 
+static struct slice tail_of(const struct exchange *e)
+{
+	size_t n = e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP;
+
+	return (struct slice){(const char *)e->tail, n};
+}
+
 /* The last chunk's end: exactly, when every byte was kept, else by the tail. */
 static void end_of_chunks(const struct exchange *e, struct side side, uint64_t body_at,
 			  struct answer *a)
@@ -36,9 +43,7 @@ static void end_of_chunks(const struct exchange *e, struct side side, uint64_t b
 		return;
 	}
 	a->size = (int64_t)(side.total - body_at); /* chunk framing included: it is not kept */
-	a->whole = http1_chunked_ends(
-		(struct slice){(const char *)e->tail,
-			       e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP});
+	a->whole = http1_chunked_ends(tail_of(e));
 }
 
 void answer_parse(const struct exchange *e, struct side side, uint64_t at, struct slice method,
@@ -145,11 +150,7 @@ struct slice answer_body(struct side side, const struct answer *a, char joined[E
 
 struct slice answer_end(const struct exchange *e, struct side side, const struct answer *a)
 {
-	size_t n = e->tail_len < EXCHANGE_TAIL_CAP ? e->tail_len : EXCHANGE_TAIL_CAP;
-
-	if (!a->whole || side.total <= side.kept.n)
-		return SLICE_NONE;
-	return (struct slice){(const char *)e->tail, n};
+	return a->whole && side.total > side.kept.n ? tail_of(e) : SLICE_NONE;
 }
 
 bool answer_moved_on(const struct exchange *e, const struct answer *a, struct side received)

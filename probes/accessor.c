@@ -84,6 +84,23 @@ bool accessor_store(const struct walk *w, struct path *p, const struct value *at
 	return true;
 }
 
+struct comparison accessor_compare(const struct value *left, const struct value *right,
+				   unsigned size)
+{
+	uint64_t mask = accessor_mask(size);
+
+	return (struct comparison){right->kind == NUMBER, *left, mask, right->n & mask};
+}
+
+struct comparison accessor_test(const struct value *left, const struct value *right, unsigned size)
+{
+	uint64_t mask = accessor_mask(size);
+
+	if (!right)
+		return (struct comparison){true, *left, mask, 0};
+	return (struct comparison){right->kind == NUMBER, *left, mask & right->n, 0};
+}
+
 /* --- paths ------------------------------------------------------------------- */
 
 void accessor_fork(struct walk *w, const struct path *p, uint64_t target)

@@ -6,32 +6,13 @@
 #include "decoder.h"
 
 #define FRAME 29 /* x29, if a function has set it */
-#define ZERO 31	 /* xzr, wzr */
-
-/* A register's number, and how many of its bytes id names; -1: it is none of those. */
-static int number(unsigned id, unsigned *size)
-{
-	*size = 8;
-	if (id >= ARM64_REG_X0 && id <= ARM64_REG_X28)
-		return (int)(id - ARM64_REG_X0);
-	if (id == ARM64_REG_X29)
-		return FRAME;
-	if (id == ARM64_REG_X30)
-		return 30;
-	if (id == ARM64_REG_XZR)
-		return ZERO;
-	*size = 4;
-	if (id >= ARM64_REG_W0 && id <= ARM64_REG_W30)
-		return (int)(id - ARM64_REG_W0);
-	return id == ARM64_REG_WZR ? ZERO : -1;
-}
 
 static struct value load(const struct path *p, unsigned id)
 {
 	unsigned size;
-	int k = number(id, &size);
+	int k = decoder_arm64_register(id, &size);
 
-	if (k == ZERO)
+	if (k == DECODER_ARM64_ZERO)
 		return (struct value){.kind = NUMBER};
 	if (k < 0)
 		return (struct value){0};
@@ -41,21 +22,16 @@ static struct value load(const struct path *p, unsigned id)
 static void set(struct path *p, unsigned id, struct value v)
 {
 	unsigned size;
-	int k = number(id, &size);
+	int k = decoder_arm64_register(id, &size);
 
 	if (k >= 0 && k < ACCESSOR_REGISTERS)
 		p->reg[k] = v;
 }
 
-static uint64_t immediate(const cs_arm64_op *op)
-{
-	return (uint64_t)op->imm << (op->shift.type == ARM64_SFT_LSL ? op->shift.value : 0);
-}
-
 static struct value operand(const struct path *p, const cs_arm64_op *op)
 {
 	if (op->type == ARM64_OP_IMM)
-		return (struct value){.kind = NUMBER, .n = immediate(op)};
+		return (struct value){.kind = NUMBER, .n = decoder_arm64_immediate(op)};
 	if (op->type == ARM64_OP_REG && op->shift.type == ARM64_SFT_INVALID &&
 	    op->ext == ARM64_EXT_INVALID)
 		return load(p, op->reg);
@@ -107,7 +83,7 @@ static bool move(const struct walk *w, struct path *p, const cs_arm64 *x, const 
 	for (int i = 0; i < a->registers; i++) {
 		unsigned id = x->operands[i].reg;
 
-		if (number(id, &size) < 0 && a->is_store)
+		if (decoder_arm64_register(id, &size) < 0 && a->is_store)
 			return false; /* a vector's */
 		size = a->size ? a->size : size;
 		if (!a->is_store) {
@@ -169,7 +145,7 @@ static enum path_state branch(struct walk *w, struct path *p, const cs_arm64 *x,
 	struct comparison c = {.known = true, .left = load(p, op[0].reg)};
 	unsigned size = 8;
 
-	number(op[0].reg, &size);
+	decoder_arm64_register(op[0].reg, &size);
 	c.mask = bit ? 1ULL << (op[1].imm & 63) : accessor_mask(size);
 	return accessor_branch(w, p, &c, zero ? WHEN_EQUAL : WHEN_NOT_EQUAL,
 			       (uint64_t)op[bit ? 2 : 1].imm)
@@ -179,25 +155,14 @@ static enum path_state branch(struct walk *w, struct path *p, const cs_arm64 *x,
 
 static void compare(struct path *p, const cs_arm64 *x, bool is_test)
 {
-	struct value right = operand(p, &x->operands[1]);
-	struct comparison *c = &p->flags;
+	const cs_arm64_op *op = x->operands;
+	struct value left = load(p, op[0].reg), right = operand(p, &op[1]);
+	bool same = op[1].type == ARM64_OP_REG && op[1].reg == op[0].reg;
 	unsigned size = 8;
 
-	number(x->operands[0].reg, &size);
-	c->left = load(p, x->operands[0].reg);
-	c->mask = accessor_mask(size);
-	c->right = 0;
-	c->known = right.kind == NUMBER;
-	if (is_test)
-		c->mask &= right.n;
-	else
-		c->right = right.n & c->mask;
-	/* "tst x0, x0" */
-	if (is_test && x->operands[1].type == ARM64_OP_REG &&
-	    x->operands[1].reg == x->operands[0].reg) {
-		c->known = true;
-		c->mask = accessor_mask(size);
-	}
+	decoder_arm64_register(op[0].reg, &size);
+	p->flags = is_test ? accessor_test(&left, same ? NULL : &right, size)
+			   : accessor_compare(&left, &right, size);
 }
 
 /* --- instructions ------------------------------------------------------------ */
@@ -209,7 +174,7 @@ static struct value result_of(const struct path *p, const cs_arm64 *x, unsigned 
 	struct value v = {0}, right;
 	unsigned size = 8;
 
-	number(op[0].reg, &size);
+	decoder_arm64_register(op[0].reg, &size);
 	if ((id == ARM64_INS_MOV || id == ARM64_INS_MOVZ) && x->op_count == 2) {
 		v = operand(p, &op[1]);
 		return accessor_part(v, size);
@@ -231,23 +196,11 @@ static struct value result_of(const struct path *p, const cs_arm64 *x, unsigned 
 	return accessor_part(v, size);
 }
 
-static void forget_written(const struct decoder *d, struct path *p)
-{
-	cs_regs read, write;
-	uint8_t n_read, n_write;
-
-	if (cs_regs_access(d->handle, d->insn, read, &n_read, write, &n_write)) {
-		memset(p->reg, 0, sizeof(p->reg));
-		return;
-	}
-	for (uint8_t i = 0; i < n_write; i++)
-		set(p, write[i], (struct value){0});
-}
-
 static enum path_state run(struct walk *w, struct path *p)
 {
 	const cs_insn *i = w->decoder->insn;
 	const cs_arm64 *x = &i->detail->arm64;
+	uint32_t written;
 	struct value v;
 
 	switch (i->id) {
@@ -281,7 +234,10 @@ static enum path_state run(struct walk *w, struct path *p)
 	if (may_write(i->mnemonic))
 		return PATH_LOST;
 	v = result_of(p, x, i->id);
-	forget_written(w->decoder, p);
+	written = decoder_arm64_written(w->decoder);
+	for (int k = 0; k < ACCESSOR_REGISTERS; k++)
+		if (written & (1U << k))
+			p->reg[k] = (struct value){0};
 	if (x->op_count && x->operands[0].type == ARM64_OP_REG)
 		set(p, x->operands[0].reg, v);
 	p->flags.known = p->flags.known && !x->update_flags;

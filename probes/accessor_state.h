@@ -94,6 +94,12 @@ struct value accessor_load(const struct walk *walk, struct value at, unsigned si
 bool accessor_store(const struct walk *walk, struct path *path, const struct value *at,
 		    const struct value *v, unsigned size);
 
+/* So many bytes of left beside right; and their common bits beside 0, right NULL: left with
+ * itself. */
+struct comparison accessor_compare(const struct value *left, const struct value *right,
+				   unsigned size);
+struct comparison accessor_test(const struct value *left, const struct value *right, unsigned size);
+
 /* Goes on at target as well, in another path. */
 void accessor_fork(struct walk *walk, const struct path *path, uint64_t target);
 

@@ -58,23 +58,15 @@ static bool jump(struct walk *w, struct path *p)
 	return accessor_branch(w, p, &p->flags, when, target);
 }
 
-static void compare(struct walk *w, struct path *p)
+static void compare(const struct walk *w, struct path *p)
 {
-	const cs_x86 *x = &w->decoder->insn->detail->x86;
-	struct value right = operand(w, p, &x->operands[1]);
-	bool is_test = w->decoder->insn->id == X86_INS_TEST;
-	bool same = x->operands[0].type == X86_OP_REG && x->operands[1].type == X86_OP_REG &&
-		    x->operands[0].reg == x->operands[1].reg;
-	struct comparison *c = &p->flags;
+	const cs_x86_op *op = w->decoder->insn->detail->x86.operands;
+	struct value left = operand(w, p, &op[0]), right = operand(w, p, &op[1]);
+	bool same = op[0].type == X86_OP_REG && op[1].type == X86_OP_REG && op[0].reg == op[1].reg;
 
-	c->left = operand(w, p, &x->operands[0]);
-	c->mask = accessor_mask(x->operands[0].size);
-	c->right = 0;
-	c->known = (is_test && same) || right.kind == NUMBER;
-	if (is_test && !same)
-		c->mask &= right.n;
-	else if (!is_test)
-		c->right = right.n & c->mask;
+	p->flags = w->decoder->insn->id == X86_INS_TEST
+			   ? accessor_test(&left, same ? NULL : &right, op[0].size)
+			   : accessor_compare(&left, &right, op[0].size);
 }
 
 /* A register's new value. */

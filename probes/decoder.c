@@ -56,6 +56,46 @@ bool decoder_group(const struct decoder *d, unsigned group)
 	return cs_insn_group(d->handle, d->insn, (uint8_t)group);
 }
 
+int decoder_arm64_register(unsigned id, unsigned *size)
+{
+	*size = 8;
+	if (id >= ARM64_REG_X0 && id <= ARM64_REG_X28)
+		return (int)(id - ARM64_REG_X0);
+	if (id == ARM64_REG_X29)
+		return 29;
+	if (id == ARM64_REG_X30)
+		return 30;
+	if (id == ARM64_REG_XZR)
+		return DECODER_ARM64_ZERO;
+	*size = 4;
+	if (id >= ARM64_REG_W0 && id <= ARM64_REG_W30)
+		return (int)(id - ARM64_REG_W0);
+	return id == ARM64_REG_WZR ? DECODER_ARM64_ZERO : -1;
+}
+
+uint32_t decoder_arm64_written(const struct decoder *d)
+{
+	cs_regs read, write;
+	uint8_t n_read, n_write;
+	uint32_t bits = 0;
+	unsigned size;
+
+	if (cs_regs_access(d->handle, d->insn, read, &n_read, write, &n_write))
+		return ~0U;
+	for (uint8_t i = 0; i < n_write; i++) {
+		int k = decoder_arm64_register(write[i], &size);
+
+		if (k >= 0)
+			bits |= 1U << k;
+	}
+	return bits;
+}
+
+uint64_t decoder_arm64_immediate(const cs_arm64_op *op)
+{
+	return (uint64_t)op->imm << (op->shift.type == ARM64_SFT_LSL ? op->shift.value : 0);
+}
+
 #if defined(__x86_64__)
 
 /* A register by its index in struct pt_regs, and the names of its parts. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The disassembler in hand, for decode.c, stores.c and insn.c only. */
+/* The disassembler in hand, for those only that run code in the mind or look at instructions. */
 #ifndef S3SLOWER_DECODER_H
 #define S3SLOWER_DECODER_H
 
@@ -23,6 +23,18 @@ bool decoder_next(struct decoder *decoder, const uint8_t **code, size_t *n, uint
 
 /* Whether the instruction in hand is of this CS_GRP_*. */
 bool decoder_group(const struct decoder *decoder, unsigned group);
+
+/* arm64's, on every machine. A register's number, 31 for xzr and wzr, and how many of its bytes
+ * id names; -1: it is none of those. */
+#define DECODER_ARM64_ZERO 31
+int decoder_arm64_register(unsigned id, unsigned *size);
+
+/* Which registers the instruction in hand writes, as bits by their number. All, if nobody can
+ * say. */
+uint32_t decoder_arm64_written(const struct decoder *decoder);
+
+/* An operand that is a number, shifted as it says. */
+uint64_t decoder_arm64_immediate(const cs_arm64_op *op);
 
 #if defined(__x86_64__)
 /* The index in struct pt_regs of the register that id is, or is a part of; -1

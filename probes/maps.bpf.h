@@ -46,17 +46,24 @@ BPF_TABLE("percpu_array", u32, struct submitted, submitted, 1);
 #endif
 EVENT_BUFFER(events);
 
+static __always_inline u32 *client_of(u32 tgid)
+{
+	u32 at = tgid & (MAX_CLIENTS - 1);
+
+	return clients.lookup(&at);
+}
+
 /* Whether there may be a record of a connection of this process. */
 static __always_inline int may_have_records(u32 tgid)
 {
-	u32 at = tgid & (MAX_CLIENTS - 1), *had = clients.lookup(&at);
+	u32 *had = client_of(tgid);
 
 	return had && *had;
 }
 
 static __always_inline void note_record(u32 tgid)
 {
-	u32 at = tgid & (MAX_CLIENTS - 1), *had = clients.lookup(&at);
+	u32 *had = client_of(tgid);
 
 	if (had)
 		*had = 1;

@@ -8,7 +8,6 @@
 #include "stores_state.h"
 
 #define REGISTERS 31
-#define ZERO 31		/* xzr, wzr */
 #define CALLER_SAVED 19 /* x0 to x18 do not outlive a call: AAPCS64, 6.1.1 */
 #define PAGE 4096
 
@@ -18,48 +17,30 @@ struct machine {
 	struct word reg[REGISTERS];
 };
 
-/* A register's number; -1: it is none of those. */
-static int number(unsigned id, bool *whole)
-{
-	*whole = true;
-	if (id >= ARM64_REG_X0 && id <= ARM64_REG_X28)
-		return (int)(id - ARM64_REG_X0);
-	if (id == ARM64_REG_X29)
-		return 29;
-	if (id == ARM64_REG_X30)
-		return 30;
-	if (id == ARM64_REG_XZR)
-		return ZERO;
-	*whole = false;
-	if (id >= ARM64_REG_W0 && id <= ARM64_REG_W30)
-		return (int)(id - ARM64_REG_W0);
-	return id == ARM64_REG_WZR ? ZERO : -1;
-}
-
 static struct word load(const struct machine *m, unsigned id)
 {
-	bool whole;
-	int k = number(id, &whole);
+	unsigned size;
+	int k = decoder_arm64_register(id, &size);
 	struct word w = {0};
 
-	if (k == ZERO)
+	if (k == DECODER_ARM64_ZERO)
 		return (struct word){true, STORE_VALUE, 0};
 	if (k >= 0)
 		w = m->reg[k];
-	if (!whole && w.kind == STORE_VALUE)
+	if (size < 8 && w.kind == STORE_VALUE)
 		w.value = (uint32_t)w.value;
-	else if (!whole)
+	else if (size < 8)
 		w.known = false;
 	return w;
 }
 
 static void set(struct machine *m, unsigned id, struct word w)
 {
-	bool whole;
-	int k = number(id, &whole);
+	unsigned size;
+	int k = decoder_arm64_register(id, &size);
 
 	if (k >= 0 && k < REGISTERS)
-		m->reg[k] = whole || w.kind == STORE_VALUE ? w : (struct word){0};
+		m->reg[k] = size == 8 || w.kind == STORE_VALUE ? w : (struct word){0};
 }
 
 /* The address that an operand names, when it does not depend on the caller. */
@@ -78,20 +59,11 @@ static bool fixed(const struct machine *m, const cs_arm64_op *op, uint64_t *addr
 /* Forgets what the instruction in hand writes, before its meaning is known. */
 static void forget(struct machine *m)
 {
-	cs_regs read, write;
-	uint8_t n_read, n_write;
-	bool whole;
+	uint32_t written = decoder_arm64_written(m->decoder);
 
-	if (cs_regs_access(m->decoder->handle, m->decoder->insn, read, &n_read, write, &n_write)) {
-		memset(m->reg, 0, sizeof(m->reg));
-		return;
-	}
-	for (uint8_t i = 0; i < n_write; i++) {
-		int k = number(write[i], &whole);
-
-		if (k >= 0 && k < REGISTERS)
+	for (int k = 0; k < REGISTERS; k++)
+		if (written & (1U << k))
 			m->reg[k] = (struct word){0};
-	}
 }
 
 /* Words that lie one behind the other: of str one, of stp two. What is stored in pieces
@@ -99,17 +71,16 @@ static void forget(struct machine *m)
 static void put(struct machine *m, const cs_arm64 *x, int n)
 {
 	uint64_t address;
-	bool whole;
+	unsigned size;
 
 	if (x->writeback || !fixed(m, &x->operands[n], &address))
 		return;
 	for (int i = 0; i < n; i++) {
-		int k = number(x->operands[i].reg, &whole);
-		uint8_t size = whole ? 8 : 4;
+		int k = decoder_arm64_register(x->operands[i].reg, &size);
 
 		if (k >= 0) {
 			stores_put(m->stores, address + (uint64_t)i * size,
-				   load(m, x->operands[i].reg), size);
+				   load(m, x->operands[i].reg), (uint8_t)size);
 			continue;
 		}
 		for (uint64_t at = 0; at < 32; at += 8) /* of a vector: up to 16 bytes each */
@@ -132,7 +103,7 @@ static void run(struct machine *m)
 	const cs_arm64_op *op = x->operands;
 	struct word from = {0};
 	uint64_t address;
-	bool whole;
+	unsigned size;
 
 	switch (i->id) {
 	case ARM64_INS_STR:
@@ -158,19 +129,17 @@ static void run(struct machine *m)
 			from = load(m, op[1].reg);
 		if (from.kind != STORE_VALUE)
 			from.known = false;
-		from.value += (uint64_t)op[2].imm
-			      << (op[2].shift.type == ARM64_SFT_LSL ? op[2].shift.value : 0);
+		from.value += decoder_arm64_immediate(&op[2]);
 		break;
 	case ARM64_INS_MOV:
 	case ARM64_INS_MOVZ:
 		if (x->op_count == 2 && op[1].type == ARM64_OP_REG)
 			from = load(m, op[1].reg);
 		else if (x->op_count == 2 && op[1].type == ARM64_OP_IMM)
-			from = (struct word){true, STORE_VALUE,
-					     (uint64_t)op[1].imm << op[1].shift.value};
+			from = (struct word){true, STORE_VALUE, decoder_arm64_immediate(&op[1])};
 		break;
 	case ARM64_INS_LDR:
-		if (number(op[0].reg, &whole) >= 0 && whole && !x->writeback &&
+		if (decoder_arm64_register(op[0].reg, &size) >= 0 && size == 8 && !x->writeback &&
 		    fixed(m, &op[1], &address))
 			from = (struct word){true, STORE_CONTENT, address};
 		break;

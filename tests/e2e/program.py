@@ -716,7 +716,6 @@ def either_buffer():
             gate.touch()
             rows = tracer.wait(2 * N, where=of(bucket))
             tracer.stop()
-        gate.unlink()
         harness.check_rows(rows, n=2 * N, status=200)
         expect(all(r["exe"] for r in rows), f"{kind}: whose it was is not known: {brief(rows)}")
         expect(counters(tracer.stderr)["lost"] == 0, f"{kind}: {tracer.stderr!r}")
