@@ -29,6 +29,9 @@ probed, like one on another machine; with "server probed" it uses the system's, 
                       text a request
   s3slower openssl    the same with --mode openssl: what the peers do, and so what is judged
   s3slower json       ./s3slower --json -o /dev/null: 31 fields a request
+  empty probes        a BPF program of two instructions at every point of "s3slower openssl", and
+                      nobody who listens: what the kernel takes for itself, on this machine. What
+                      these lose no tracer with such probes can keep
   bpftrace            uprobes on SSL_write and SSL_read, one line a request: pid, comm, latency,
                       status, and the first line of what was asked: enough to say which request
                       was slow. It parses nothing: less work than ours
@@ -126,11 +129,12 @@ def cpu_ns(pid):
     return total
 
 
-def perf_events(pid):
+def attached(pid):
+    """How many perf events and BPF links the process has open."""
     n = 0
     for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
         try:
-            n += "perf_event" in os.readlink(fd)
+            n += any(kind in os.readlink(fd) for kind in ("perf_event", "bpf_link"))
         except OSError:
             pass
     return n
@@ -190,12 +194,14 @@ def run_bystander():
 # --- tracers ----------------------------------------------------------------
 
 class Column:
-    """Something that may be traced with. argv None: nothing. events: perf events that the
-    process has open once it traces; 0: it says so on stderr. peer: ours is compared with it.
-    calls: it watches system calls, too, so nobody goes untraced beside it."""
+    """Something that may be traced with. argv None: nothing. events: perf events and BPF links
+    that the process has open once it traces; 0: it says so on stderr. peer: ours is compared with
+    it. calls: it watches system calls, too, so nobody goes untraced beside it. empty: its probes
+    do nothing, and so does its process."""
 
-    def __init__(self, name, argv=None, events=0, env=None, rows=None, peer=True, calls=False):
-        self.calls = calls
+    def __init__(self, name, argv=None, events=0, env=None, rows=None, peer=True, calls=False,
+                 empty=False):
+        self.calls, self.empty = calls, empty
         self.name, self.argv, self.events, self.env, self.rows = name, argv, events, env or {}, rows
         self.ours = argv is not None and argv[0] == S3SLOWER
         self.peer = peer and argv is not None and not self.ours
@@ -212,7 +218,8 @@ class Tracer:
         out = open(output if "OUTPUT" not in column.argv else os.devnull, "wb")
         before = time.monotonic()
         self.process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, env=environment(**column.env), cwd=TEMP,
+            argv, stdin=subprocess.PIPE if column.empty else subprocess.DEVNULL, stdout=out,
+            env=environment(**column.env), cwd=TEMP,
             stderr=subprocess.PIPE if column.ours else self.err, preexec_fn=child())
         out.close()
         try:
@@ -240,7 +247,7 @@ class Tracer:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 self._fail(self._said())
-            n = perf_events(self.process.pid)
+            n = attached(self.process.pid)
             if n != last:
                 last, since = n, time.monotonic()
             elif n >= self.column.events and time.monotonic() - since > 0.3:
@@ -261,11 +268,18 @@ class Tracer:
         """One load under this tracer, with the tracer's CPU."""
         return self.during(args[1], lambda: run_client(*args, **kwargs))
 
+    def pin(self, cpus):
+        """All its threads run there; one that ends meanwhile needs no CPU."""
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            try:
+                os.sched_setaffinity(int(task), cpus)
+            except ProcessLookupError:
+                pass
+
     def during(self, connections, loads):
         """What that returns, with the tracer's CPU meanwhile."""
         others = CPUS[:-1] if connections == 1 else CPUS
-        for task in os.listdir(f"/proc/{self.pid}/task"):
-            os.sched_setaffinity(int(task), others or CPUS)
+        self.pin(others or CPUS)
         before = cpu_ns(self.pid)
         out = loads()
         time.sleep(SETTLE_S)
@@ -431,6 +445,34 @@ def libssl():
     raise Unmeasured("anything: the client uses no shared libssl")
 
 
+def points(tracing, library):
+    """Where that s3slower would plant its probes in the library whose file is called so:
+    (file, [(offset, "entry"|"return"), ...])."""
+    out = subprocess.run([*tracing, "--ebpf"], capture_output=True, text=True,
+                         env=environment()).stdout
+    found = {}
+    for line in out.splitlines():
+        if not line.startswith(("// tls_", "// go_")):
+            continue
+        _, program, where, kind = line.split()
+        if program.startswith("go_"):
+            kind = "entry"  # of the instruction
+        path, offset = where.rsplit("+", 1)
+        if os.path.basename(path).startswith(library) and "/proc/" not in path:
+            found.setdefault(path, []).append((offset, kind))
+    if not found:
+        raise Unmeasured(f"{library}: it is not on this machine")
+    # What programs load is installed; somebody may have a copy mapped.
+    return min(found.items(), key=lambda item: (not item[0].startswith(("/usr/", "/lib")), item[0]))
+
+
+def empty_probes():
+    """build/bench/empty, at every point of --mode openssl in the installed libssl."""
+    path, where = points([S3SLOWER, "--mode", "openssl"], "libssl.so")
+    return Column("empty probes", [BIN / "empty", path, *(x for p in where for x in p)],
+                  len(where), peer=False, empty=True)
+
+
 def columns():
     ours = [S3SLOWER, "-o", "OUTPUT"]
     script, times = TEMP / "peer.bt", TEMP / "times.bt"
@@ -447,6 +489,7 @@ def columns():
         Column("s3slower", ours, rows=table_rows, calls=True),
         Column("s3slower openssl", ours + ["--mode", "openssl"], rows=table_rows),
         Column("s3slower json", ours + ["--json"], rows=json_rows, calls=True),
+        empty_probes(),
         Column("bpftrace", ["bpftrace", script], 4 + buffers, rows=bpftrace_rows),
         Column("bpftrace times", ["bpftrace", times], 4 + buffers, rows=bpftrace_rows, peer=False),
         Column("sslsniff", ["sslsniff-bpfcc", "-g", "-n"], 4 + 2 * buffers,
@@ -638,7 +681,8 @@ def beside(every, servers):
             mine["one"][number] = out["rate"]
             if "pairs" in out:
                 mine["one pairs"][number] = out["pairs"]
-            if column.argv and not column.ours and mine["one cpu"][number] < 0.05:
+            if column.argv and not column.ours and not column.empty \
+                    and mine["one cpu"][number] < 0.05:
                 column.failed = f"{column.name}: it used no CPU under load, so it saw nothing"
     return results
 
@@ -759,15 +803,16 @@ class Verdicts:
     def __init__(self):
         self.lines, self.missing = [], []
 
-    def add(self, what, value, form, target=None, least=True, unit="", but=""):
-        """target None: told, not judged. but: what makes "met" worth less."""
+    def add(self, what, value, form, target=None, least=True, unit="", but="", missed=""):
+        """target None: told, not judged. but: what makes "met" worth less; missed: what makes
+        "MISSED" no fault of ours."""
         if value is None:
             self.missing.append(what)
             self.lines.append((what, "-", "", "NOT MEASURED"))
             return
         goal = "" if target is None else f"{'>=' if least else '<'} {target:g}{unit}"
         met = "" if target is None else \
-            "met" + but if (value >= target if least else value < target) else "MISSED"
+            "met" + but if (value >= target if least else value < target) else "MISSED" + missed
         self.lines.append((what, format(value, form) + unit, goal, met))
 
     def print(self):
@@ -780,6 +825,7 @@ def judge(results, every, whole, cold, warm, rest, calls):
     verdicts = Verdicts()
     peers = [c for c in every if c.peer and any(results[c.name]["one"])]
     modes = [c for c in every if c.ours]
+    empty = [c for c in every if c.empty and any(results[c.name]["one"])]
 
     def kept(column, key):
         return median(kept_each(results, column, key))
@@ -790,6 +836,7 @@ def judge(results, every, whole, cold, warm, rest, calls):
         return min((median(ratios(kept_each(results, column, key), kept_each(results, p, key)))
                     for p in others if any(results[p.name][key])), default=None)
 
+    floor = kept(empty[0], "one") if empty else None
     for column in modes:
         like = column.name == "s3slower openssl"  # for like: the peers see TLS only
         shown = whole.get((column.name, 1))
@@ -800,13 +847,13 @@ def judge(results, every, whole, cold, warm, rest, calls):
                                   ("large", "1 MiB, 1 connection", False)):
             verdicts.add(f"{column.name}: times the better peer, {what}", against(column, key),
                          ".2f", 2 if judged else None, but=but)
-            least = [c for c in every if c.argv and not c.ours and not c.peer
-                     and any(results[c.name][key])]
-            if like and least:
-                verdicts.add(f"{column.name}: times {least[0].name}, {what}",
-                             against(column, key, least), ".2f")
+            for least in (c for c in every if like and c.argv and not c.ours and not c.peer
+                          and any(results[c.name][key])):
+                verdicts.add(f"{column.name}: times {least.name}, {what}",
+                             against(column, key, [least]), ".2f")
             verdicts.add(f"{column.name}: kept of untraced, {what}", kept(column, key), ".3f",
-                         0.8 if judged else None, but=but)
+                         0.8 if judged else None, but=but,
+                         missed=f", empty probes keep {floor:.3f}" if floor else "")
             if key == "one":
                 verdicts.add(f"{column.name}: the same, best round of best round",
                              of_best(results[column.name][key], results["untraced"][key]), ".3f")

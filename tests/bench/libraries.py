@@ -58,26 +58,6 @@ def words_of(library, server):
     return [*client, *more, str(LOOP_S), "/bucket/1024/key"]
 
 
-def points(library):
-    """Where s3slower would plant its probes: (file, [(offset, "entry"|"return"), ...])."""
-    out = subprocess.run([*tracing(library), "--ebpf"], capture_output=True, text=True,
-                         env=environment()).stdout
-    found = {}
-    for line in out.splitlines():
-        if not line.startswith(("// tls_", "// go_")):
-            continue
-        _, program, where, kind = line.split()
-        if program.startswith("go_"):
-            kind = "entry"  # of the instruction
-        path, offset = where.rsplit("+", 1)
-        if os.path.basename(path).startswith(LIBRARIES[library][0]) and "/proc/" not in path:
-            found.setdefault(path, []).append((offset, kind))
-    if not found:
-        raise Unmeasured(f"{library}: its library is not on this machine")
-    # What programs load is installed; somebody may have a copy mapped.
-    return min(found.items(), key=lambda item: (not item[0].startswith(("/usr/", "/lib")), item[0]))
-
-
 def loop(library, server):
     """Microseconds of the client's CPU that a request takes in the best fifth of the time."""
     one = {CPUS[-1]}
@@ -95,7 +75,7 @@ def loop(library, server):
 
 
 def with_empty(library, server):
-    path, where = points(library)
+    path, where = bench.points(tracing(library), LIBRARIES[library][0])
     process = subprocess.Popen([bench.BIN / "empty", path, *(x for p in where for x in p)],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, env=environment(),
@@ -111,8 +91,7 @@ def with_empty(library, server):
 def with_ours(library, server):
     column = bench.Column("s3slower", [*tracing(library), "-o", "/dev/null"])
     with bench.Tracer(column) as tracer:
-        for task in os.listdir(f"/proc/{tracer.pid}/task"):
-            os.sched_setaffinity(int(task), CPUS[:-1] or CPUS)
+        tracer.pin(CPUS[:-1] or CPUS)
         took = loop(library, server)
         tracer.stop()
         if not tracer.counted("shown"):
