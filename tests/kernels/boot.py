@@ -7,7 +7,8 @@ A kernel's package is only unpacked, never installed. qemu emulates the machine,
 virtualisation is needed, and everything takes ten times as long: the tests are a few. The host's
 files are the guest's, read-only, under an overlay in its memory; for another processor, those of
 a directory that was made for it (arm64.py). The newest kernel is told to be preemptible everywhere
-(preempt=full). Ends with "N passed, N failed"."""
+(preempt=full); the newest real-time one is, and its spin locks sleep (PREEMPT_RT). Ends with
+"N passed, N failed"."""
 import collections
 import os
 import pathlib
@@ -37,6 +38,10 @@ TESTS = ("program.either_buffer", "program.command_and_its", "cases.01-expect-py
 TESTS_X86 = (*TESTS, "preemption.")
 TESTS_ARM64 = (*TESTS, "tlsonly.openssl", "tlsonly.gnutls", "tlsonly.s2n", "tlsonly.nss")
 
+# Kernels of a later version, and what they are told.
+LATER = ((r"linux-image-[0-9.]+\+deb[0-9]+-amd64-unsigned", "preempt=full"),
+         (r"linux-image-[0-9.]+\+deb[0-9]+-rt-amd64-unsigned", ""))
+
 # In this order: each needs those before it.
 MODULES = ("drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_pci_modern_dev",
            "drivers/virtio/virtio_pci_legacy_dev", "drivers/virtio/virtio_pci", "fs/netfs/netfs",
@@ -63,23 +68,27 @@ def output(*argv, **more):
     return subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True, **more).stdout
 
 
+def newest(pattern):
+    """The names of packages that match, of the last version: one or none."""
+    found = output("apt-cache", "search", "--names-only", f"^{pattern}$").split()
+    return sorted((x for x in found if re.fullmatch(pattern, x)),
+                  key=lambda x: [int(n) for n in re.findall(r"\d+", x)])[-1:]
+
+
 def packages():
-    """The release's own kernel, and the newest of a later version that it has."""
+    """(package, what its kernel is told): the release's own kernel, and the newest of a later
+    version that it has, of each kind."""
     own = re.findall(r"Depends: (linux-image-\S+)", output("apt-cache", "depends", "linux-image-amd64"))
-    later = output("apt-cache", "search", "--names-only",
-                   r"^linux-image-[0-9.]+\+deb[0-9]+-amd64-unsigned$").split()
-    later = sorted((x for x in later if x.startswith("linux-image-")),
-                   key=lambda x: [int(n) for n in re.findall(r"\d+", x)])
     if not own:
         raise Failure("apt-cache knows no linux-image-amd64")
-    return [own[0], *later[-1:]]
+    return [(own[0], ""), *((name, options) for pattern, options in LATER for name in newest(pattern))]
 
 
 def current_packages():
     """The same, of up-to-date lists, unless all of them are here: old versions go away."""
     try:
         names = packages()
-        if all((WORK / name / "done").exists() for name in names):
+        if all((WORK / name / "done").exists() for name, _ in names):
             return names
     except Failure:
         pass
@@ -179,8 +188,8 @@ def boot(machine, name, kernel, options):
 def machines():
     """What can be booted: (machine, name, what it is told, what makes it ready and returns the
     directory of its kernel's package)."""
-    for i, package in enumerate(current_packages()):
-        yield X86, package, "preempt=full" if i else "", lambda package=package: unpack(package)
+    for package, options in current_packages():
+        yield X86, package, options, lambda package=package: unpack(package)
     yield ARM64, "arm64", "", arm64.prepare
 
 
