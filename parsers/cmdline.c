@@ -36,6 +36,17 @@ size_t cmdline_joined(struct slice raw, char *p, size_t size)
 static const char *const words[] = {"secret",	 "password",   "passwd",      "passphrase",
 				    "signature", "credential", "private-key", "private_key"};
 
+/* Options of aws, mc, curl and rclone whose names are no parameter's or header's. */
+static const struct slice options[] = {
+	SLICE("sse-c-key"),	SLICE("sse-c-copy-source-key"),
+	SLICE("encrypt-key"),	SLICE("enc-c"),
+	SLICE("token-code"),	SLICE("mfa"),
+	SLICE("oauth2-bearer"),
+};
+
+/* How such names end. */
+static const struct slice ends[] = {SLICE("token"), SLICE("-pass"), SLICE("_pass")};
+
 /* Names that are no more than words[] or its like, and not secret: who asked. */
 static const struct slice open[] = {SLICE("x-amz-credential"), SLICE("credential")};
 
@@ -51,8 +62,6 @@ static bool contains(struct slice s, const char *word)
 
 static bool is_secret(struct slice name)
 {
-	static const struct slice token = SLICE("token");
-
 	while (name.n && *name.p == '-')
 		name = slice_from(name, 1);
 	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
@@ -61,8 +70,13 @@ static bool is_secret(struct slice name)
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (contains(name, words[i]))
 			return true;
-	if (name.n >= token.n && slice_is_nocase(slice_from(name, name.n - token.n), token))
-		return true;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (slice_is_nocase(name, options[i]))
+			return true;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (name.n >= ends[i].n &&
+		    slice_is_nocase(slice_from(name, name.n - ends[i].n), ends[i]))
+			return true;
 	return text_secret_name(name) || text_secret_header(name);
 }
 
@@ -112,15 +126,22 @@ static struct slice value_at(struct slice s, size_t at, const char *set, bool bl
 	return (struct slice){s.p + at, end - at};
 }
 
-/* The value of the name before at, as far as it has one: what "=", ":" or, for
- * an option, a blank sets apart. What is an argument of its own, or the rest of
+static bool has_parts(struct slice name)
+{
+	return name.n && (memchr(name.p, '_', name.n) || memchr(name.p, '-', name.n));
+}
+
+/* The value of the name before at, as far as it has one: what "=", ":", quotes or,
+ * for an option, a blank sets apart. What is an argument of its own, or the rest of
  * one that begins with the option, is taken whole. An option's value may begin
- * like an option. */
+ * like an option; a name of several words ("aws configure set aws_secret_access_key
+ * VALUE") need be none. */
 static struct slice value_of(struct slice s, struct slice name, size_t at)
 {
 	bool option = *name.p == '-', first = name.p == s.p || !name.p[-1];
 
-	if (option && at < s.n && (!s.p[at] || (first && s.p[at] == '=')))
+	if (at < s.n &&
+	    (option ? !s.p[at] || (first && s.p[at] == '=') : !s.p[at] && first && has_parts(name)))
 		return value_at(s, at + 1, "", false);
 	while (at < s.n && (is_quote(s.p[at]) || s.p[at] == '\\'))
 		at++;
@@ -129,8 +150,12 @@ static struct slice value_of(struct slice s, struct slice name, size_t at)
 			at++;
 		return value_at(s, at, "'\"", true);
 	}
+	size_t behind = at;
 	while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t'))
 		at++;
+	/* SQL: "SECRET 'value'". */
+	if (at < s.n && at > behind && is_quote(s.p[at]))
+		return value_at(s, at, "", true);
 	if (at == s.n || (s.p[at] != '=' && s.p[at] != ':'))
 		return SLICE_NONE;
 	if (s.p[at++] == '=')
@@ -158,24 +183,121 @@ static struct slice url_password(struct slice s, size_t at)
 	return SLICE_NONE;
 }
 
-/* "-u user:password" of curl and its like. */
-static const struct slice user_options[] = {SLICE("-u"), SLICE("--user"), SLICE("-U"),
-					    SLICE("--proxy-user")};
+/* "-u user:password" of curl and its like. With a host, "user:password@host:port": the
+ * colon of that is another one. */
+static const struct {
+	struct slice name;
+	bool host;
+} user_options[] = {
+	{SLICE("-u"), false},	     {SLICE("--user"), false},	     {SLICE("-U"), false},
+	{SLICE("--cert"), false},    {SLICE("--proxy-user"), false}, {SLICE("-E"), false},
+	{SLICE("-x"), true},	     {SLICE("--proxy-cert"), false}, {SLICE("--proxy"), true},
+	{SLICE("--preproxy"), true},
+};
+
+/* The password of "user:password" or "user:password@host". */
+static struct slice password_of(struct slice value, bool host)
+{
+	const char *colon = value.n ? memchr(value.p, ':', value.n) : NULL;
+	const char *at = host && value.n ? memrchr(value.p, '@', value.n) : NULL;
+	struct slice password;
+
+	if (!colon || (host && (!at || at < colon)))
+		return SLICE_NONE;
+	password = slice_from(value, (size_t)(colon - value.p) + 1);
+	if (host && slice_begins(password, SLICE("//")))
+		return SLICE_NONE; /* an URL: url_password() */
+	if (host)
+		password.n = (size_t)(at - password.p);
+	return password;
+}
+
+/* Letters that share one dash with the last of them, as in "-sSu". */
+#define FLAGS_MAX 6
+
+static bool is_user_flag(char c)
+{
+	return c == 'u' || c == 'U';
+}
+
+/* "-uuser:password", and not "-url=http://host". */
+static struct slice attached_password(struct slice s, struct slice name)
+{
+	size_t begin = (size_t)(name.p - s.p);
+	struct slice value = value_at(s, begin + 2, "'\"", true);
+	struct slice password = password_of(value, false);
+
+	if (!password.n || slice_begins(password, SLICE("//")))
+		return SLICE_NONE;
+	for (const char *p = value.p; p < password.p; p++)
+		if (*p == '=' || *p == '/')
+			return SLICE_NONE;
+	return password;
+}
 
 static struct slice user_password(struct slice s, struct slice name, size_t end)
 {
-	struct slice value;
-	const char *colon;
+	bool host = false, known = false, flags = false;
+	struct slice password;
 
-	for (size_t i = 0; i < sizeof(user_options) / sizeof(user_options[0]); i++) {
-		if (!slice_is(name, user_options[i]) || end >= s.n)
-			continue;
-		if (!is_blank(s.p[end]) && s.p[end] != '=')
-			break;
-		value = value_at(s, end + 1, "'\"", true);
-		colon = value.n ? memchr(value.p, ':', value.n) : NULL;
-		if (colon)
-			return slice_from(value, (size_t)(colon - value.p) + 1);
+	if (name.p > s.p && !is_blank(name.p[-1]) && !is_quote(name.p[-1]))
+		return SLICE_NONE;
+	for (size_t i = 0; i < sizeof(user_options) / sizeof(user_options[0]) && !known; i++) {
+		known = slice_is(name, user_options[i].name);
+		host = user_options[i].host;
+	}
+	if (!known && name.n > 2 && name.p[0] == '-' && name.p[1] != '-') {
+		if (is_user_flag(name.p[1]))
+			return attached_password(s, name);
+		known = flags = name.n <= FLAGS_MAX && is_user_flag(name.p[name.n - 1]);
+		host = false;
+	}
+	if (!known || end >= s.n || (!is_blank(s.p[end]) && s.p[end] != '='))
+		return SLICE_NONE;
+	password = password_of(value_at(s, end + 1, "'\"", true), host);
+	/* "-avu host:/path" */
+	return flags && slice_begins(password, SLICE("/")) ? SLICE_NONE : password;
+}
+
+/* Commands that take a secret by its place: so many arguments behind these. */
+static const struct {
+	const char *word[3];
+	unsigned place;
+} commands[] = {
+	{{"alias", "set"}, 4}, /* mc: name, URL, access key, secret key */
+	{{"alias", "s"}, 4},
+	{{"config", "host", "add"}, 4},
+};
+
+/* Takes the next argument; false at the end. */
+static bool next_argument(struct slice *rest, struct slice *argument)
+{
+	const char *nul = rest->n ? memchr(rest->p, '\0', rest->n) : NULL;
+
+	if (!rest->n)
+		return false;
+	*argument = (struct slice){rest->p, nul ? (size_t)(nul - rest->p) : rest->n};
+	*rest = slice_from(*rest, argument->n + 1);
+	return true;
+}
+
+static struct slice secret_by_place(struct slice s)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct slice rest = s, argument;
+		unsigned n = 0, place = 0;
+
+		while (next_argument(&rest, &argument)) {
+			const char *word = n < 3 ? commands[i].word[n] : NULL;
+
+			if (argument.n && argument.p[0] == '-')
+				continue;
+			if (word)
+				n = slice_is(argument, (struct slice){word, strlen(word)}) ? n + 1
+											   : 0;
+			else if (++place == commands[i].place)
+				return argument;
+		}
 	}
 	return SLICE_NONE;
 }
@@ -183,7 +305,7 @@ static struct slice user_password(struct slice s, struct slice name, size_t end)
 size_t cmdline_masked(struct slice raw, char *p, size_t size)
 {
 	struct out out = {p, size, 0};
-	struct slice s = without_end(raw);
+	struct slice s = without_end(raw), placed = secret_by_place(s);
 	size_t shown = 0, searched = 0;
 
 	for (size_t i = 0; i < s.n;) {
@@ -193,7 +315,10 @@ size_t cmdline_masked(struct slice raw, char *p, size_t size)
 		while (i < s.n && is_name(s.p[i]))
 			i++;
 		name = (struct slice){s.p + begin, i - begin};
-		if (name.n && is_secret(name)) {
+		if (placed.n && placed.p == s.p + begin) {
+			secret = placed;
+			placed = SLICE_NONE;
+		} else if (name.n && is_secret(name)) {
 			secret = value_of(s, name, i);
 		} else if (name.n) {
 			secret = user_password(s, name, i);

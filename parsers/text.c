@@ -201,8 +201,8 @@ const char *text_decoded(struct text_arena *arena, struct slice s)
 	return s.p ? finish(arena, start, put_clean(arena, s, true)) : NULL;
 }
 
-/* Names whose values are secrets, in lower case; with suffix, also every name that ends so.
- * Access key ids are none: they say who asked. */
+/* Names whose values are secrets, in lower case, '-' standing for '_' and '.' as well; with
+ * suffix, also every name that ends so. Access key ids are none: they say who asked. */
 enum secret_in {
 	IN_QUERY = 1,
 	IN_HEADER = 2,
@@ -224,10 +224,9 @@ static const struct {
 	{SLICE("authorization-token"), IN_BOTH, true},
 	{SLICE("auth-token"), IN_BOTH, true},
 	{SLICE("access-token"), IN_BOTH, true},
-	{SLICE("access_token"), IN_BOTH, true},
 	{SLICE("accesstoken"), IN_BOTH, true},
-	{SLICE("refresh_token"), IN_BOTH, true},
-	{SLICE("id_token"), IN_BOTH, true},
+	{SLICE("refresh-token"), IN_BOTH, true},
+	{SLICE("id-token"), IN_BOTH, true},
 	{SLICE("identitytoken"), IN_BOTH, true},
 	{SLICE("customer-key"), IN_BOTH, true},
 	{SLICE("customer-key-md5"), IN_BOTH, true},
@@ -237,12 +236,9 @@ static const struct {
 	{SLICE("secret"), IN_BOTH, true},
 	{SLICE("secretkey"), IN_BOTH, true},
 	{SLICE("secret-key"), IN_BOTH, true},
-	{SLICE("secret_key"), IN_BOTH, true},
 	{SLICE("secretaccesskey"), IN_BOTH, true},
 	{SLICE("secret-access-key"), IN_BOTH, true},
-	{SLICE("secret_access_key"), IN_BOTH, true},
 	{SLICE("api-key"), IN_BOTH, true},
-	{SLICE("api_key"), IN_BOTH, true},
 	{SLICE("apikey"), IN_BOTH, true},
 	{SLICE("samlassertion"), IN_BOTH, true},
 	{SLICE("tokencode"), IN_BOTH, true},
@@ -272,7 +268,7 @@ static bool is_secret(struct slice name, enum secret_in in)
 		length++;
 	for (size_t i = 0; (byte = url_next_byte(&name)) >= 0; i++)
 		if (length - i <= sizeof(last))
-			last[kept++] = (char)byte;
+			last[kept++] = byte == '_' || byte == '.' ? '-' : (char)byte;
 
 	if (!kept)
 		return false;
