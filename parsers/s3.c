@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "s3.h"
 
+#include <ctype.h>
+
 #include "s3_host.h"
 #include "s3_operation.h"
 #include "url.h"
@@ -268,29 +270,45 @@ static size_t span(struct slice s, char a, char b)
 	return n;
 }
 
+/* How long the scheme is that an absolute target begins with; 0: it is another one. */
+static size_t scheme_length(struct slice target)
+{
+	struct slice mark = SLICE("://");
+	size_t n = 0;
+
+	while (n < target.n && isalpha((unsigned char)target.p[n]))
+		n++;
+	return n && slice_begins(slice_from(target, n), mark) ? n + mark.n : 0;
+}
+
+/* A host without the user and password before it. */
+static struct slice without_user(struct slice host)
+{
+	const char *at = host.n ? memrchr(host.p, '@', host.n) : NULL;
+
+	return at ? slice_from(host, (size_t)(at - host.p) + 1) : host;
+}
+
 /* Splits "/path?query", or "http://user@host:port/path?query" as a proxy is
  * sent it. Returns the host: what the target names, else the Host header. */
 static struct slice split_target(const struct http1_request *request, struct s3_request *out)
 {
-	static const struct slice web[] = {SLICE("http://"), SLICE("https://")};
 	struct slice host = http1_header(&request->headers, SLICE("Host"));
 	struct slice rest = request->target;
+	size_t scheme = scheme_length(rest);
 
-	for (size_t i = 0; i < sizeof(web) / sizeof(web[0]); i++) {
-		if (rest.n < web[i].n || strncasecmp(rest.p, web[i].p, web[i].n) != 0)
-			continue;
-		rest = slice_from(rest, web[i].n);
+	if (scheme) {
+		rest = slice_from(rest, scheme);
 		host = (struct slice){rest.p, span(rest, '/', '?')};
 		rest = slice_from(rest, host.n);
-		size_t user = span(host, '@', '@');
-		if (user < host.n)
-			host = slice_from(host, user + 1);
-		break;
+		/* Cut off in there, a password may stand where the host should. */
+		if (!rest.n && request->minor < 0)
+			host = SLICE_NONE;
 	}
 	size_t n = span(rest, '?', '?');
 	out->path = (struct slice){rest.p, n};
 	out->query = n < rest.n ? slice_from(rest, n + 1) : SLICE_NONE;
-	return host;
+	return without_user(host);
 }
 
 /* The answer of an Object Lambda function: its route, a header, is a label of

@@ -76,6 +76,8 @@ static const struct {
 	{"GET //k", "h", V4, 0, 0, 0, "h"},
 	{"GET http://h:81/b/k?acl", "other", V4, "GetObjectAcl", "b", "k", "h:81"},
 	{"GET HTTP://me:pw@h/b/k", "other", V4, "GetObject", "b", "k", "h"},
+	{"GET http://me:p@w@h:81/b/k", "other", V4, "GetObject", "b", "k", "h:81"},
+	{"GET /b/k", "me:pw@h:81", V4, "GetObject", "b", "k", "h:81"},
 	{"GET http://h?x", "other", V4, "ListBuckets", 0, 0, "h"},
 	{"GET /s3.amazonaws.com/k", "h", V4, "GetObject", "s3.amazonaws.com", "k", "h"},
 	/* virtual-hosted */
@@ -571,6 +573,32 @@ static void s3_is_told_from_the_rest(void)
 	}
 }
 
+/* What a proxy is asked for: user and password are for the server alone. */
+static void absolute_targets_show_no_password(void)
+{
+	static const struct {
+		const char *head, *endpoint, *path;
+	} rows[] = {
+		{"GET ftp://me:hush@h/f HTTP/1.1\r\n", "h", "/f"},
+		{"GET ftp://me:hush@h HTTP/1.1\r\n", "h", ""},
+		{"GET ftp://me:hu@sh@h:21/f?x HTTP/1.1\r\n", "h:21", "/f"},
+		{"GET http://me:hush", 0, ""},
+		{"GET http://me:hush@h", 0, ""},
+		{"GET http://me:hush@h/f", "h", "/f"},
+		{"GET /a://b@c HTTP/1.1\r\nHost: h\r\n", "h", "/a://b@c"},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct http1_request request;
+		struct s3_request r;
+
+		CU_ASSERT(http1_request(guard_copy(text(rows[i].head)), &request) >= 0);
+		s3_classify(&request, NULL, NULL, &r);
+		CU_ASSERT(same(r.endpoint, rows[i].endpoint));
+		CU_ASSERT(same(r.path, rows[i].path));
+	}
+}
+
 static void endpoints_the_user_names(void)
 {
 	static const char *const pattern[] = {"minio.local:9000", "*.ceph.lan",	   "http://web:80/",
@@ -747,6 +775,7 @@ CU_TestInfo s3_tests[] = {
 	{"operations are named as in the access log", operations_are_named_as_in_the_access_log},
 	{"a header not read is not guessed", a_header_not_read_is_not_guessed},
 	{"S3 is told from the rest", s3_is_told_from_the_rest},
+	{"absolute targets show no password", absolute_targets_show_no_password},
 	{"endpoints the user names", endpoints_the_user_names},
 	{"long keys and hosts are kept whole", long_keys_and_hosts_are_kept_whole},
 	{"every beginning of a head is consistent", every_beginning_of_a_head_is_consistent},
