@@ -48,7 +48,8 @@ static const struct slice options[] = {
 static const struct slice ends[] = {SLICE("token"), SLICE("-pass"), SLICE("_pass")};
 
 /* Names that are no more than words[] or its like, and not secret: who asked. */
-static const struct slice open[] = {SLICE("x-amz-credential"), SLICE("credential")};
+static const struct slice open[] = {SLICE("x-amz-credential"), SLICE("credential"),
+				    SLICE("upload-id")};
 
 static bool contains(struct slice s, const char *word)
 {

@@ -194,13 +194,6 @@ const char *text_clean(struct text_arena *arena, struct slice s)
 	return s.p ? finish(arena, start, put_clean(arena, s, false)) : NULL;
 }
 
-const char *text_decoded(struct text_arena *arena, struct slice s)
-{
-	size_t start = arena->used;
-
-	return s.p ? finish(arena, start, put_clean(arena, s, true)) : NULL;
-}
-
 /* Names whose values are secrets, in lower case, '-' standing for '_' and '.' as well; with
  * suffix, also every name that ends so. Access key ids are none: they say who asked. */
 enum secret_in {
@@ -249,6 +242,7 @@ static const struct {
 	{SLICE("x-storage-token"), IN_HEADER, false},
 	{SLICE("x-vault-token"), IN_HEADER, false},
 	{SLICE("token"), IN_BOTH, false},
+	{SLICE("upload-id"), IN_QUERY, false}, /* Google's: who knows it may upload. Not uploadId */
 	{SLICE("auth"), IN_QUERY, false},
 	{SLICE("sig"), IN_QUERY, false},
 	{SLICE("jwt"), IN_QUERY, false},
@@ -284,31 +278,73 @@ static bool is_secret(struct slice name, enum secret_in in)
 	return false;
 }
 
-bool text_carries_secret(struct slice value)
+/* The value of the next parameter with a secret's name in what may be a URL, encoded once
+ * more or not; false if there is none. *rest is then what is behind it. */
+static bool next_secret(struct slice *rest, struct slice *value)
 {
 	struct slice name = SLICE_NONE;
 
-	while (value.n) {
-		const char *here = value.p;
-		int byte = url_next_byte(&value);
+	while (rest->n) {
+		const char *here = rest->p;
+		int byte = url_next_byte(rest);
 
 		if (byte == '?' || byte == '&' || byte == ';') {
-			name = (struct slice){value.p, 0};
+			name = (struct slice){rest->p, 0};
 		} else if (byte == '=' && name.p) {
 			name.n = (size_t)(here - name.p);
 			if (is_secret(name, IN_QUERY))
-				return true;
+				break;
 			name = SLICE_NONE;
 		}
 	}
-	return false;
+	if (!name.n)
+		return false;
+	*value = (struct slice){rest->p, 0};
+	for (struct slice after = *rest; after.n; *rest = after) {
+		int byte = url_next_byte(&after);
+
+		if (byte == '&' || byte == ';')
+			break;
+	}
+	value->n = (size_t)(rest->p - value->p);
+	return true;
+}
+
+bool text_carries_secret(struct slice value)
+{
+	struct slice secret;
+
+	return next_secret(&value, &secret);
+}
+
+/* put_clean() with those values masked. */
+static bool put_masked(struct text_arena *arena, struct slice s, bool percent)
+{
+	struct slice rest = s, secret;
+	bool whole = true;
+
+	while (whole && next_secret(&rest, &secret)) {
+		size_t n = (size_t)(secret.p - s.p);
+
+		whole = put_clean(arena, (struct slice){s.p, n}, percent) &&
+			(!secret.n || put(arena, "***", 3));
+		s = rest;
+	}
+	return whole && put_clean(arena, s, percent);
+}
+
+const char *text_decoded(struct text_arena *arena, struct slice s)
+{
+	size_t start = arena->used;
+
+	return s.p ? finish(arena, start, put_masked(arena, s, true)) : NULL;
 }
 
 const char *text_target(struct text_arena *arena, struct slice path, struct slice query)
 {
 	size_t start = arena->used;
 	struct url_param param;
-	bool whole = put_clean(arena, path, false);
+	bool whole = put_masked(arena, path, false);
 
 	if (!path.p && !query.p)
 		return NULL;

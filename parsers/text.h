@@ -24,12 +24,13 @@ struct text_arena {
 const char *text_clean(struct text_arena *arena, struct slice s);
 
 /* The same after percent-decoding (%41 -> A); a malformed escape stays as is.
- * '+' stays '+': in a path it is a plus. */
+ * '+' stays '+': in a path it is a plus. Of a signed URL whose '?' was encoded, the
+ * values of secret parameters are masked as below. */
 const char *text_decoded(struct text_arena *arena, struct slice s);
 
 /* path and query joined for display, with the value of every secret query
  * parameter (X-Amz-Signature, X-Amz-Security-Token, Signature, ...; any case,
- * also percent-encoded names) replaced by "***". query may be SLICE_NONE. */
+ * also percent-encoded names, and in the path) replaced by "***". query may be SLICE_NONE. */
 const char *text_target(struct text_arena *arena, struct slice path, struct slice query);
 
 /* Whether a header's value must never be shown (Authorization, Cookie,
