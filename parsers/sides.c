@@ -127,9 +127,9 @@ int64_t asked_sent(const struct exchange *e, const struct asked *asked, uint64_t
 		body = 0;
 	if (asked->body.framing == HTTP1_LENGTH && body > asked->body.length)
 		body = asked->body.length;
-	/* Only a body that went out whole has its decoded length. */
-	if (decoded >= 0 && (asked->body.framing == HTTP1_LENGTH ? body == asked->body.length
-								 : body >= (uint64_t)decoded))
+	/* Only a body that went out whole has its decoded length, which is no more than it took. */
+	if (decoded >= 0 && body >= (uint64_t)decoded &&
+	    (asked->body.framing != HTTP1_LENGTH || body == asked->body.length))
 		return decoded;
 	return (int64_t)body;
 }
