@@ -334,7 +334,8 @@ static enum s3_level address(const struct http1_request *request, const struct s
 	struct slice rest = slice_from(out->path, 1);
 
 	if (request->minor < 0 || (!host->name.n && request->minor != 0) ||
-	    host->kind == S3_HOST_CONTROL || (out->path.n && out->path.p[0] != '/'))
+	    host->kind == S3_HOST_CONTROL || (host->kind == S3_HOST_OUTPOSTS && !host->bucket.p) ||
+	    (out->path.n && out->path.p[0] != '/'))
 		return S3_UNKNOWN;
 	if (is_route(request, out))
 		return S3_ROUTE;

@@ -37,7 +37,7 @@ static const struct {
 	{SLICE("s3-accesspoint*.@"), S3_HOST_OBJECTS},
 	{SLICE("s3-accesspoint*.dualstack.@"), S3_HOST_OBJECTS},
 	{SLICE("s3-object-lambda*.@"), S3_HOST_OBJECTS},
-	{SLICE("s3-outposts*.@"), S3_HOST_OBJECTS},
+	{SLICE("s3-outposts*.@"), S3_HOST_OUTPOSTS},
 	{SLICE("s3-fips.@"), S3_HOST_OBJECTS},
 	{SLICE("s3-fips.dualstack.@"), S3_HOST_OBJECTS},
 	{SLICE("s3-deprecated.@"), S3_HOST_OBJECTS},

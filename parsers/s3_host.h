@@ -10,6 +10,7 @@ enum s3_host_kind {
 	S3_HOST_WEBSITE,     /* keys only: "/" is an index document */
 	S3_HOST_DIRECTORIES, /* S3 Express: creates and lists directory buckets */
 	S3_HOST_CONTROL,     /* accounts, jobs, access points: no bucket in the path */
+	S3_HOST_OUTPOSTS,    /* objects, of an access point that the host names; else the same */
 };
 
 struct s3_host {

@@ -115,6 +115,8 @@ static const struct {
 	 "s3-accesspoint.us-east-1.amazonaws.com"},
 	{"GET /k", "ap-1.op-2.s3-outposts.us-east-1.amazonaws.com", 0, "GetObject", "ap-1.op-2",
 	 "k", "s3-outposts.us-east-1.amazonaws.com"},
+	{"GET /v20180820/bucket/b", "s3-outposts.us-east-1.amazonaws.com", V4, 0, 0, 0,
+	 "s3-outposts.us-east-1.amazonaws.com"},
 	{"GET /k", "x.mrap.accesspoint.s3-global.amazonaws.com", 0, "GetObject", "x.mrap", "k",
 	 "accesspoint.s3-global.amazonaws.com"},
 	{"GET /?session", "b--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com", 0,
