@@ -11,6 +11,9 @@
  * query by its whole name ("acl", "list-type=2"), then a header ("Name:", or
  * "Name:how its value begins").
  *
+ * Rows without a name are what other servers added to S3: MinIO tells of events for as
+ * long as the request is open, which is no listing.
+ *
  * The name in the access log follows from a pattern that Amazon documents and
  * the resource's name, which logs show; where they show none, there is none here. */
 struct row {
@@ -25,6 +28,7 @@ static const struct row rows[] = {
 	{"GET",    S3_DIRECTORIES, {0},                         {"ListDirectoryBuckets", NULL}},
 	{"GET",    S3_SERVICE,     {"x-id=ListDirectoryBuckets"}, {"ListDirectoryBuckets", NULL}},
 	{"GET",    S3_SERVICE,     {"max-directory-buckets"},   {"ListDirectoryBuckets", NULL}},
+	{"GET",    S3_SERVICE,     {"events"},                  {NULL, NULL}},
 	{"GET",    S3_SERVICE,     {0},                         {"ListBuckets", NULL}},
 	{"POST",   S3_ROUTE,       {0},                         {"WriteGetObjectResponse", NULL}},
 
@@ -90,6 +94,7 @@ static const struct row rows[] = {
 	{"GET",    S3_BUCKET,      {"versioning"},              {"GetBucketVersioning", "REST.GET.VERSIONING"}},
 	{"GET",    S3_BUCKET,      {"versions"},                {"ListObjectVersions", "REST.GET.BUCKETVERSIONS"}},
 	{"GET",    S3_BUCKET,      {"website"},                 {"GetBucketWebsite", "REST.GET.WEBSITE"}},
+	{"GET",    S3_BUCKET,      {"events"},                  {NULL, NULL}},
 	{"GET",    S3_BUCKET,      {"list-type=2"},             {"ListObjectsV2", "REST.GET.BUCKET"}},
 	{"GET",    S3_BUCKET,      {0},                         {"ListObjects", "REST.GET.BUCKET"}},
 	{"PUT",    S3_BUCKET,      {"abac"},                    {"PutBucketAbac", NULL}},
@@ -247,7 +252,8 @@ const struct s3_operation *s3_operation_hint(struct slice method, struct slice q
 		if (!param.value.p || !url_is(param.name, SLICE("x-id")))
 			continue;
 		for (const struct row *row = rows; row < rows + ROWS; row++)
-			if (is_text(method, row->method) && url_is(param.value, text(row->is.name)))
+			if (row->is.name && is_text(method, row->method) &&
+			    url_is(param.value, text(row->is.name)))
 				return &row->is;
 	}
 	return NULL;
@@ -257,7 +263,8 @@ const struct s3_operation *s3_operation_hint(struct slice method, struct slice q
 const char *s3_operation_name(size_t i)
 {
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (row > rows && strcmp(row->is.name, row[-1].is.name) == 0)
+		if (!row->is.name ||
+		    (row > rows && row[-1].is.name && strcmp(row->is.name, row[-1].is.name) == 0))
 			continue;
 		if (i-- == 0)
 			return row->is.name;
