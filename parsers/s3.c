@@ -222,6 +222,9 @@ static bool answered_by_s3(const struct http1_response *response)
 {
 	struct slice server = http1_header(&response->headers, SLICE("Server"));
 
+	/* CloudFront hands on what its origin said; the names it is asked for are its own. */
+	if (http1_header(&response->headers, SLICE("X-Amz-Cf-Id")).p)
+		return false;
 	/* "MinIO Console" is another program. */
 	if (slice_is(server, SLICE("MinIO")) || slice_begins(server, SLICE("MinIO/")))
 		return true;
