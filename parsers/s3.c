@@ -176,10 +176,26 @@ static const struct {
 	{SLICE("/upload/storage/v1/"), SLICE("storage.googleapis.com")},
 };
 
-static bool is_foreign(const struct http1_request *request, const struct s3_host *host,
-		       struct slice path)
+/* STS and IAM of S3 servers, on the same port: "POST /" with Action and Version in the
+ * body, as a form. S3 has no such request without a bucket. */
+static bool is_query_api(const struct http1_request *request, const struct s3_host *host,
+			 const struct s3_request *asked)
 {
-	if (slice_is(request->method, SLICE("CONNECT")))
+	struct slice form = SLICE("application/x-www-form-urlencoded"), type;
+
+	if (!slice_is(request->method, SLICE("POST")) || !slice_is(asked->path, SLICE("/")) ||
+	    asked->query.n || host->bucket.p)
+		return false;
+	type = http1_header(&request->headers, SLICE("Content-Type"));
+	return type.n >= form.n && slice_is_nocase((struct slice){type.p, form.n}, form);
+}
+
+static bool is_foreign(const struct http1_request *request, const struct s3_host *host,
+		       const struct s3_request *asked)
+{
+	struct slice path = asked->path;
+
+	if (slice_is(request->method, SLICE("CONNECT")) || is_query_api(request, host, asked))
 		return true;
 	for (size_t i = 0; i < sizeof(foreign_headers) / sizeof(foreign_headers[0]); i++)
 		if (http1_header(&request->headers, foreign_headers[i]).p)
@@ -376,8 +392,7 @@ void s3_classify(const struct http1_request *request, const struct http1_respons
 	s3_host_split(name, endpoints, &host);
 	/* Which part of a host is a bucket is a question for S3 only. */
 	out->endpoint = name.n ? name : SLICE_NONE;
-	if (is_foreign(request, &host, out->path) ||
-	    !judge(request, response, &host, out->query, &scope))
+	if (is_foreign(request, &host, out) || !judge(request, response, &host, out->query, &scope))
 		return;
 	if (name.n)
 		out->endpoint = host.endpoint;
