@@ -62,8 +62,11 @@ static const struct slice providers[] = {
 	SLICE("@.vultrobjects.com"),
 	SLICE("s3.@.scw.cloud"),
 	SLICE("s3.@.io.cloud.ovh.net"),
+	SLICE("s3.@.io.cloud.ovh.us"),
 	SLICE("s3.@.perf.cloud.ovh.net"),
 	SLICE("s3.@.cloud.ovh.net"),
+	SLICE("s3.private.@.cloud-object-storage.appdomain.cloud"),
+	SLICE("s3.direct.@.cloud-object-storage.appdomain.cloud"),
 	SLICE("s3.@.cloud-object-storage.appdomain.cloud"),
 	SLICE("*.compat.objectstorage.@.oraclecloud.com"),
 	SLICE("storage.yandexcloud.net"),
@@ -79,6 +82,15 @@ static const struct slice providers[] = {
 	SLICE("@.contabostorage.com"),
 	SLICE("s3.localhost.localstack.cloud"),
 	SLICE("s3.@.localhost.localstack.cloud"),
+};
+
+/* Of those that speak S3 beside an API of their own, at the same names: whether a
+ * request is S3, its signature says. */
+static const struct slice bilingual[] = {
+	SLICE("s3.oss-*.aliyuncs.com"),
+	SLICE("oss-*.aliyuncs.com"),
+	SLICE("cos.@.myqcloud.com"),
+	SLICE("obs.@.myhuaweicloud.com"),
 };
 
 static char lower(char c)
@@ -210,6 +222,14 @@ static bool user_named(struct slice name, struct slice port, const struct s3_end
 	return found;
 }
 
+static bool any_fits(struct slice name, const struct slice *forms, size_t n, struct fit *fit)
+{
+	for (size_t i = 0; i < n; i++)
+		if (form_fits(name, forms[i], fit))
+			return true;
+	return false;
+}
+
 static bool table_named(struct slice name, enum s3_host_kind *kind, struct fit *fit)
 {
 	for (size_t i = 0; i < sizeof(domains) / sizeof(domains[0]); i++) {
@@ -223,10 +243,7 @@ static bool table_named(struct slice name, enum s3_host_kind *kind, struct fit *
 		}
 	}
 	*kind = S3_HOST_OBJECTS;
-	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
-		if (form_fits(name, providers[i], fit))
-			return true;
-	return false;
+	return any_fits(name, providers, sizeof(providers) / sizeof(providers[0]), fit);
 }
 
 /* "BUCKET.s3.anything", "BUCKET.s3-anything.else": where people run their own.
@@ -259,15 +276,17 @@ void s3_host_split(struct slice host, const struct s3_endpoints *endpoints, stru
 	if (!name.n)
 		return;
 	out->name = name;
-	out->known = out->provider = table_named(name, &out->kind, &fit);
-	if (out->known) {
+	out->known = table_named(name, &out->kind, &fit);
+	out->provider = out->known ||
+			any_fits(name, bilingual, sizeof(bilingual) / sizeof(bilingual[0]), &fit);
+	if (out->provider) {
 		bucket = fit.before;
 		out->region = fit.region;
 	}
 	/* The user knows better where the bucket ends. */
 	if (user_named(name, port, endpoints, &bucket)) {
 		out->known = true;
-	} else if (!out->known) {
+	} else if (!out->provider) {
 		bucket = self_named(name);
 	}
 	if (bucket.n && out->kind != S3_HOST_CONTROL) {
