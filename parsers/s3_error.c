@@ -123,7 +123,15 @@ bool s3_error(struct slice body, struct s3_error *out)
 	unsigned depth = 1;
 
 	*out = (struct s3_error){SLICE_NONE, SLICE_NONE};
-	if (take_tag(&rest, &name) != TAG_OPEN || !slice_is(name, SLICE("Error")))
+	if (take_tag(&rest, &name) != TAG_OPEN)
+		return false;
+	/* The control API wraps it, as other services do. */
+	if (slice_is(name, SLICE("ErrorResponse"))) {
+		rest = skip_prolog(rest);
+		if (take_tag(&rest, &name) != TAG_OPEN)
+			return false;
+	}
+	if (!slice_is(name, SLICE("Error")))
 		return false;
 	while (depth && !(out->code.p && out->message.p)) {
 		const char *tag = rest.n ? memchr(rest.p, '<', rest.n) : NULL;

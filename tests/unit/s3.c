@@ -731,6 +731,12 @@ static void error_documents(void)
 		{"<Error><Code>K</Code><Message>cut o", true, "K", 0},
 		{"<Error><Resource><Code>no</Code><Message>no</Message></Resource></Error>", true,
 		 0, 0},
+		{"<?xml version=\"1.0\"?>\n<ErrorResponse "
+		 "xmlns=\"http://awss3control.amazonaws.com/\">"
+		 "<Error><Code>NoSuchJob</Code><Message>M</Message></Error><RequestId>1",
+		 true, "NoSuchJob", "M"},
+		{"<ErrorResponse><RequestId>1</RequestId></ErrorResponse>", false, 0, 0},
+		{"<ErrorResponse/><Error><Code>X</Code>", false, 0, 0},
 		{"<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>", false, 0,
 		 0},
 		{"<Errors><Code>X</Code></Errors>", false, 0, 0},
