@@ -113,6 +113,17 @@ int64_t asked_decoded_size(const struct asked *asked)
 	return n;
 }
 
+/* What chunks carry, if all of them are kept; else with their framing. */
+static uint64_t without_chunks(const struct exchange *e, uint64_t body_at, uint64_t body)
+{
+	uint64_t payload;
+
+	if (e->sent > e->req_len || e->req_len > EXCHANGE_REQ_CAP)
+		return body;
+	struct slice kept = {(const char *)e->bytes, e->sent};
+	return http1_chunked(slice_from(kept, body_at), &payload) == HTTP1_BAD ? body : payload;
+}
+
 int64_t asked_sent(const struct exchange *e, const struct asked *asked, uint64_t at)
 {
 	int64_t decoded = asked_decoded_size(asked);
@@ -127,6 +138,8 @@ int64_t asked_sent(const struct exchange *e, const struct asked *asked, uint64_t
 		body = 0;
 	if (asked->body.framing == HTTP1_LENGTH && body > asked->body.length)
 		body = asked->body.length;
+	if (asked->body.framing == HTTP1_CHUNKED)
+		body = without_chunks(e, at + (uint64_t)asked->head_size, body);
 	/* Only a body that went out whole has its decoded length, which is no more than it took. */
 	if (decoded >= 0 && body >= (uint64_t)decoded &&
 	    (asked->body.framing != HTTP1_LENGTH || body == asked->body.length))

@@ -21,6 +21,7 @@
 #define PUT ">PUT /bucket/key HTTP/1.1\r\n" HOST "Content-Length: 5\r\n"
 #define EXPECT PUT "Expect: 100-continue\r\n\r\n"
 #define UPLOAD PUT "\r\n"
+#define PUT_IN_CHUNKS ">PUT /b/k HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
 #define GO_ON "HTTP/1.1 100 Continue\r\n\r\n"
 
 /* Checked for every row of every test: the phases are one partition of time. */
@@ -227,6 +228,23 @@ static const struct exchange_case {
 	 5,
 	 NULL,
 	 false},
+	{"an upload in chunks",
+	 {PUT_IN_CHUNKS, ">5\r\nhello\r\n", ">1;a=b\r\n!\r\n0\r\n\r\n",
+	  "<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+	 REQUEST_COMPLETE,
+	 200,
+	 6,
+	 0,
+	 NULL,
+	 false},
+	{"an upload of chunks that are none",
+	 {PUT_IN_CHUNKS, ">hello", "<HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"},
+	 REQUEST_COMPLETE,
+	 400,
+	 5,
+	 0,
+	 NULL,
+	 true},
 	{"a decoded length that cannot be",
 	 {PUT "x-amz-decoded-content-length: 999999999999999999\r\n\r\n", ">hello",
 	  "<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
