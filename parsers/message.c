@@ -136,6 +136,25 @@ static struct slice signature_of(struct slice value)
 	return slice_from(value, n);
 }
 
+static bool ends_nocase(struct slice s, struct slice end)
+{
+	return s.n >= end.n && slice_is_nocase(slice_from(s, s.n - end.n), end);
+}
+
+/* Of "a=1; b=2" each value, which a server may repeat alone. */
+static void hide_cookies(struct message *text, struct slice value)
+{
+	while (value.n) {
+		const char *end = memchr(value.p, ';', value.n);
+		struct slice cookie = {value.p, end ? (size_t)(end - value.p) : value.n};
+		const char *equals = cookie.n ? memchr(cookie.p, '=', cookie.n) : NULL;
+
+		value = slice_from(value, cookie.n + 1);
+		if (equals)
+			hide(text, slice_from(cookie, (size_t)(equals - cookie.p) + 1));
+	}
+}
+
 static void hide_headers(struct message *text, struct slice lines)
 {
 	while (lines.n) {
@@ -152,10 +171,11 @@ static void hide_headers(struct message *text, struct slice lines)
 			line = slice_from(line, 1);
 		while (line.n && (unsigned char)line.p[line.n - 1] <= ' ')
 			line.n--;
-		if (text_secret_header(name))
-			hide(text, slice_is_nocase(name, SLICE("authorization"))
-					   ? signature_of(line)
-					   : line);
+		if (!text_secret_header(name))
+			continue;
+		hide(text, ends_nocase(name, SLICE("authorization")) ? signature_of(line) : line);
+		if (slice_is_nocase(name, SLICE("cookie")))
+			hide_cookies(text, line);
 	}
 }
 
@@ -229,6 +249,41 @@ static size_t hide_named(struct slice s, char to[2 * MESSAGE_MAX])
 	return n;
 }
 
+/* The password of the URL whose "://" ends at i, empty if it has none. */
+static struct slice password_at(struct slice s, size_t i)
+{
+	size_t end = i, colon = 0, at = 0;
+
+	for (; end < s.n && !strchr("/?#<> \t\"'", s.p[end]); end++) {
+		if (s.p[end] == '@')
+			at = end;
+		else if (s.p[end] == ':' && !colon)
+			colon = end + 1;
+	}
+	return colon && at > colon ? (struct slice){s.p + colon, at - colon} : SLICE_NONE;
+}
+
+/* Comes after hide_named(): where a password is longer than its mask, in place. */
+static size_t hide_passwords(char *text, size_t n)
+{
+	struct slice mark = SLICE("://");
+
+	for (size_t i = 0; i + mark.n < n; i++) {
+		struct slice rest = {text + i, n - i};
+		struct slice password = SLICE_NONE;
+
+		if (slice_begins(rest, mark))
+			password = password_at((struct slice){text, n}, i + mark.n);
+		if (password.n < MASK.n)
+			continue;
+		size_t begin = (size_t)(password.p - text), end = begin + password.n;
+		memcpy(text + begin, MASK.p, MASK.n);
+		memmove(text + begin + MASK.n, text + end, n - end);
+		n -= password.n - MASK.n;
+	}
+	return n;
+}
+
 const char *message_text(struct text_arena *arena, struct slice message,
 			 const struct http1_request *request)
 {
@@ -241,5 +296,6 @@ const char *message_text(struct text_arena *arena, struct slice message,
 	hide_headers(&text, request->headers.all);
 	hide_query(&text, request->target);
 	size_t n = hide_named((struct slice){text.bytes, text.n}, shown);
+	n = hide_passwords(shown, n);
 	return text_clean(arena, (struct slice){shown, n});
 }

@@ -19,6 +19,8 @@ static const char head[] =
 	"aws4_request, SignedHeaders=host;x-amz-date, Signature=" SIGNATURE "\r\n"
 	"X-Amz-Security-Token:  " TOKEN " \r\n"
 	"x-amz-server-side-encryption-customer-key: " SSE "\r\n"
+	"Cookie: sid=5e55ionval; b=0therc00kie==\r\n"
+	"Proxy-Authorization: Basic YTpodXNoaHVzaA==\r\n"
 	"Range: bytes=0-12345678\r\n\r\n";
 
 static struct slice text(const char *s)
@@ -54,6 +56,11 @@ static const struct {
 	{"key " SSE, "key ***"},
 	{"Fwo/query+token= and Fwo%2Fquery%2Btoken%3D", "*** and ***"},
 	{"f00dfacef00dface", "***"},
+	{"session 5e55ionval and 0therc00kie==, YTpodXNoaHVzaA==", "session *** and ***, ***"},
+	{"no answer from https://me:hu@sh@h:9000/b?x, ftp://me:hush@h",
+	 "no answer from https://me:***@h:9000/b?x, ftp://me:***@h"},
+	{"http://h:9000/me@x http://me@h:1 a://b:c@ ://",
+	 "http://h:9000/me@x http://me@h:1 a://b:c@ ://"},
 	/* What anybody may know. */
 	{"AKIDEXAMPLE/20260101/us-east-1 signed host;x-amz-date by AWS4-HMAC-SHA256",
 	 "AKIDEXAMPLE/20260101/us-east-1 signed host;x-amz-date by AWS4-HMAC-SHA256"},
