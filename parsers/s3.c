@@ -257,7 +257,7 @@ static bool answered_by_s3(const struct http1_response *response)
 
 /* The strongest evidence first; without any a request is not S3. */
 static bool judge(const struct http1_request *request, const struct http1_response *response,
-		  const struct s3_host *host, struct slice query, struct scope *scope)
+		  const struct s3_host *host, struct slice query, bool said, struct scope *scope)
 {
 	struct scope presigned = {SLICE_NONE, SLICE_NONE};
 	enum verdict signature = judge_authorization(request, scope);
@@ -271,7 +271,7 @@ static bool judge(const struct http1_request *request, const struct http1_respon
 	}
 	if (signature != UNKNOWN)
 		return signature == IS_S3;
-	if (host->known || s3_operation_hint(request->method, query))
+	if (host->known || said)
 		return true;
 	if (http1_header(&request->headers, SLICE("x-amz-content-sha256")).p &&
 	    http1_header(&request->headers, SLICE("x-amz-date")).p)
@@ -384,7 +384,8 @@ void s3_classify(const struct http1_request *request, const struct http1_respons
 		 const struct s3_endpoints *endpoints, struct s3_request *out)
 {
 	struct scope scope = {SLICE_NONE, SLICE_NONE};
-	const struct s3_operation *operation;
+	const struct s3_operation *operation, *said;
+	enum s3_level level, said_level;
 	struct s3_host host;
 
 	*out = (struct s3_request){0};
@@ -392,15 +393,24 @@ void s3_classify(const struct http1_request *request, const struct http1_respons
 	s3_host_split(name, endpoints, &host);
 	/* Which part of a host is a bucket is a question for S3 only. */
 	out->endpoint = name.n ? name : SLICE_NONE;
-	if (is_foreign(request, &host, out) || !judge(request, response, &host, out->query, &scope))
+	/* The end of a target that was cut off may be half a name. */
+	said = s3_operation_hint(request->method, request->minor < 0 ? SLICE_NONE : out->query,
+				 &said_level);
+	if (is_foreign(request, &host, out) ||
+	    !judge(request, response, &host, out->query, said != NULL, &scope))
 		return;
 	if (name.n)
 		out->endpoint = host.endpoint;
 	out->is_s3 = true;
 	out->region = host.region.n ? host.region : scope.region.n ? scope.region : SLICE_NONE;
-	operation = s3_operation(request, address(request, &host, &scope, out), out->query);
-	if (!operation)
-		operation = s3_operation_hint(request->method, out->query);
+	level = address(request, &host, &scope, out);
+	operation = said ? said : s3_operation(request, level, out->query);
+	/* The SDK knows what it asks for: then the bucket stands in the host, and nobody
+	 * knows where it ends there. */
+	if (said_level == S3_KEY && level == S3_BUCKET && !host.bucket.p) {
+		out->key = slice_from(out->path, 1);
+		out->bucket = SLICE_NONE;
+	}
 	if (operation) {
 		out->operation = operation->name;
 		out->log_operation = operation->log_name;

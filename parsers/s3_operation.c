@@ -244,18 +244,23 @@ const struct s3_operation *s3_operation(const struct http1_request *request, enu
 	return NULL;
 }
 
-const struct s3_operation *s3_operation_hint(struct slice method, struct slice query)
+const struct s3_operation *s3_operation_hint(struct slice method, struct slice query,
+					     enum s3_level *level)
 {
 	struct url_param param;
 
 	while (url_next_param(&query, &param)) {
 		if (!param.value.p || !url_is(param.name, SLICE("x-id")))
 			continue;
-		for (const struct row *row = rows; row < rows + ROWS; row++)
-			if (row->is.name && is_text(method, row->method) &&
-			    url_is(param.value, text(row->is.name)))
-				return &row->is;
+		for (const struct row *row = rows; row < rows + ROWS; row++) {
+			if (!row->is.name || !is_text(method, row->method) ||
+			    !url_is(param.value, text(row->is.name)))
+				continue;
+			*level = row->level;
+			return &row->is;
+		}
 	}
+	*level = S3_UNKNOWN;
 	return NULL;
 }
 

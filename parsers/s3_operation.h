@@ -28,7 +28,8 @@ const struct s3_operation *s3_operation(const struct http1_request *request, enu
 					struct slice query);
 
 /* The operation that an SDK wrote into the query itself ("x-id=GetObject"),
- * when the table knows it with this method; else NULL. */
-const struct s3_operation *s3_operation_hint(struct slice method, struct slice query);
+ * when the table knows it with this method; else NULL. level: what it is about. */
+const struct s3_operation *s3_operation_hint(struct slice method, struct slice query,
+					     enum s3_level *level);
 
 #endif

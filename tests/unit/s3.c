@@ -63,6 +63,9 @@ static const struct {
 	{"GET /b/k", "[::1]:9000", V4, "GetObject", "b", "k", "[::1]:9000"},
 	{"GET /", "h", V4, "ListBuckets", 0, 0, "h"},
 	{"GET /?events=s3:ObjectCreated:*", "h", V4, 0, 0, 0, "h"},
+	{"GET /k?x-id=GetObject", "b.h", V4, "GetObject", 0, "k", "b.h"},
+	{"PUT /dir/?x-id=PutObject", "b.h", V4, "PutObject", 0, "dir/", "b.h"},
+	{"GET /k?x-id=GetObject", "b.s3.lan", V4, "GetObject", "b", "k", "s3.lan"},
 	{"GET /?x-id=ListBuckets", "h", V4, "ListBuckets", 0, 0, "h"},
 	{"GET /?x-id=ListDirectoryBuckets", "h", V4, "ListDirectoryBuckets", 0, 0, "h"},
 	{"GET /b", "h", V4, "ListObjects", "b", 0, "h"},
@@ -704,6 +707,21 @@ static void every_beginning_of_a_head_is_consistent(void)
 	}
 }
 
+static void half_a_name_is_no_operation(void)
+{
+	struct slice in =
+		SLICE("GET /b/k?x-id=GetObjectTagging HTTP/1.1\r\nHost: s3.amazonaws.com\r\n");
+
+	for (size_t n = 0; n <= in.n; n++) {
+		struct http1_request request;
+		struct s3_request r;
+
+		CU_ASSERT(http1_request(guard_copy((struct slice){in.p, n}), &request) >= 0);
+		s3_classify(&request, NULL, NULL, &r);
+		CU_ASSERT(!r.operation || same(text(r.operation), "GetObjectTagging"));
+	}
+}
+
 static void error_documents(void)
 {
 	static const struct {
@@ -817,6 +835,7 @@ CU_TestInfo s3_tests[] = {
 	{"endpoints the user names", endpoints_the_user_names},
 	{"long keys and hosts are kept whole", long_keys_and_hosts_are_kept_whole},
 	{"every beginning of a head is consistent", every_beginning_of_a_head_is_consistent},
+	{"half a name is no operation", half_a_name_is_no_operation},
 	{"error documents", error_documents},
 	{"ends of error documents", ends_of_error_documents},
 	{"operation names are listed once", operation_names_are_listed_once},
