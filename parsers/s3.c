@@ -255,6 +255,16 @@ static bool answered_by_s3(const struct http1_response *response)
 	return false;
 }
 
+/* Where Ceph's gateway answers, "/admin/" is its own API; elsewhere a bucket may be called
+ * so. */
+static bool is_ceph_admin(const struct http1_response *response, const struct s3_host *host,
+			  struct slice path)
+{
+	return response && !host->bucket.p && slice_begins(path, SLICE("/admin/")) &&
+	       slice_begins(http1_header(&response->headers, SLICE("x-amz-request-id")),
+			    SLICE("tx0"));
+}
+
 /* The strongest evidence first; without any a request is not S3. */
 static bool judge(const struct http1_request *request, const struct http1_response *response,
 		  const struct s3_host *host, struct slice query, bool said, struct scope *scope)
@@ -396,7 +406,7 @@ void s3_classify(const struct http1_request *request, const struct http1_respons
 	/* The end of a target that was cut off may be half a name. */
 	said = s3_operation_hint(request->method, request->minor < 0 ? SLICE_NONE : out->query,
 				 &said_level);
-	if (is_foreign(request, &host, out) ||
+	if (is_foreign(request, &host, out) || is_ceph_admin(response, &host, out->path) ||
 	    !judge(request, response, &host, out->query, said != NULL, &scope))
 		return;
 	if (name.n)
