@@ -135,6 +135,15 @@ static __always_inline u32 proof(u64 nr)
 		       : 0;
 }
 
+/* Whether a receive takes from the stream. One that asks for no byte returns 0, which
+ * is not the stream's end. */
+static __always_inline int takes_stream(u64 nr, const struct pt_regs *r)
+{
+	u64 flags = nr == SYS_recvfrom ? REGS_ARG3(r) : nr == SYS_recvmsg ? REGS_ARG2(r) : 0;
+
+	return !(flags & MSG_ASIDE_FLAGS) && (nr == SYS_recvmsg || REGS_ARG2(r));
+}
+
 static __always_inline s32 call_fd(u64 nr, const struct pt_regs *r)
 {
 	if (nr == SYS_splice)
@@ -311,9 +320,7 @@ int on_sys_exit(struct raw_args *ctx)
 			connection_hello(&t->hello, &key, REGS_ARG1(r), ret);
 		return 0;
 	}
-	if (nr == SYS_recvfrom && (REGS_ARG3(r) & MSG_PEEK_FLAG))
-		return 0;
-	if (nr == SYS_recvmsg && (REGS_ARG2(r) & MSG_PEEK_FLAG))
+	if (!takes_stream(nr, r))
 		return 0;
 	if (ret < 0 && !is_final(ret)) {
 		if (t && entered)

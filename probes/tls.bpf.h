@@ -48,9 +48,18 @@ static __always_inline u64 pick(const struct arguments *a, u32 slot)
 				   : a->arg[4];
 }
 
-/* Whether the call is about the program's data at all. */
-static __always_inline int takes_data(u64 site, u64 extra)
+/* How much a function is asked to move: the argument behind its buffer. */
+static __always_inline u32 size_asked(const struct arguments *a, u64 site)
 {
+	return pick(a, SITE_BUF(site) == SITE_ARG2 ? SITE_ARG3 : SITE_ARG4);
+}
+
+/* Whether the call is about the program's data at all. A read that asks for no byte
+ * returns 0, which is not the stream's end. */
+static __always_inline int takes_data(const struct arguments *a, u64 site, u64 extra)
+{
+	if (!SITE_SENDS(site) && !size_asked(a, site))
+		return 0;
 	if (SITE_TAKES(site) == TAKES_FLAGS)
 		return !(extra & MSG_PEEK_FLAG);
 	if (SITE_TAKES(site) == TAKES_TYPE)
@@ -85,7 +94,7 @@ int tls_enter(struct pt_regs *ctx)
 	}
 	c->conn = 0;
 	extra = pick(&a, SITE_EXTRA(site));
-	if (!takes_data(site, extra))
+	if (!takes_data(&a, site, extra))
 		return 0;
 	c->conn = key.conn;
 	c->layer = key.layer;

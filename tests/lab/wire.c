@@ -43,8 +43,9 @@ void die(const char *format, ...)
 enum way way_named(const char *name)
 {
 	static const char *const names[] = {
-		[WAY_WRITE] = "write", [WAY_EX] = "ex",	    [WAY_SEND] = "send", [WAY_VEC] = "vec",
-		[WAY_MSG] = "msg",     [WAY_FILE] = "file", [WAY_PEEK] = "peek",
+		[WAY_WRITE] = "write", [WAY_EX] = "ex",	      [WAY_SEND] = "send",
+		[WAY_VEC] = "vec",     [WAY_MSG] = "msg",     [WAY_FILE] = "file",
+		[WAY_PEEK] = "peek",   [WAY_ASIDE] = "aside",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -168,6 +169,35 @@ static long send_file(int fd, const char *data, size_t n, struct stamp *stamp)
 	return result;
 }
 
+static long send_in_place(int fd, const char *data, size_t n)
+{
+	int one = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)))
+		die("SO_ZEROCOPY: %s", strerror(errno));
+	return send(fd, data, n, MSG_NOSIGNAL | MSG_ZEROCOPY);
+}
+
+/* Reads that take nothing: without room for a byte, of the bytes out of band, of which
+ * there are none, and of the messages about what was sent in place. */
+static void look_aside(struct wire *wire, char *data)
+{
+	char control[256];
+	struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof(control)};
+	size_t done;
+
+	if (wire->ssl) {
+		SSL_read(wire->ssl, data, 0);
+		SSL_read_ex(wire->ssl, data, 0, &done);
+		ERR_clear_error();
+		return;
+	}
+	if (recv(wire->fd, data, 0, 0) || read(wire->fd, data, 0))
+		die("a read without room: %s", strerror(errno));
+	recv(wire->fd, data, 1, MSG_OOB);
+	recvmsg(wire->fd, &msg, MSG_ERRQUEUE);
+}
+
 long wire_send(struct wire *wire, enum way way, const char *data, size_t n, int pieces,
 	       struct stamp *stamp)
 {
@@ -202,6 +232,9 @@ long wire_send(struct wire *wire, enum way way, const char *data, size_t n, int 
 	case WAY_SEND:
 		result = send(wire->fd, data, n, MSG_NOSIGNAL);
 		break;
+	case WAY_ASIDE:
+		result = send_in_place(wire->fd, data, n);
+		break;
 	default:
 		result = write(wire->fd, data, n);
 	}
@@ -218,6 +251,8 @@ long wire_recv(struct wire *wire, enum way way, char *data, size_t n, struct sta
 	long result;
 	int code;
 
+	if (way == WAY_ASIDE)
+		look_aside(wire, data);
 	stamp->before = now_ns();
 	if (wire->ssl) {
 		if (way == WAY_EX) {

@@ -27,6 +27,8 @@ enum way {
 	WAY_MSG,   /* sendmsg, recvmsg */
 	WAY_FILE,  /* sendfile */
 	WAY_PEEK,  /* SSL_peek, recv(MSG_PEEK) */
+	WAY_ASIDE, /* as WAY_WRITE; plain: send(MSG_ZEROCOPY). Before it reads, it reads nothing, and
+		      what is not of the stream */
 };
 
 #define WIRE_AGAIN (-1L) /* repeat the call with the same buffer, after wire_wait() */
