@@ -234,8 +234,9 @@ int on_sys_enter(struct raw_args *ctx)
 		if (kind != CALL_SEND)
 			return 0;
 		call_start(nr, r, &b);
-		/* What cannot be read now is looked at when the call returns. */
-		if (read_first(&word, &b) == 0 && !begins_request(word, b.n)) {
+		/* What cannot be read now, or begins with nothing, is looked at when the
+		 * call returns. */
+		if (b.n && read_first(&word, &b) == 0 && !begins_request(word, b.n)) {
 			if (!begins_hello(word))
 				return 0;
 			hello = b.at;

@@ -201,7 +201,7 @@ static void look_aside(struct wire *wire, char *data)
 long wire_send(struct wire *wire, enum way way, const char *data, size_t n, int pieces,
 	       struct stamp *stamp)
 {
-	struct iovec iov[PIECES_MAX];
+	struct iovec iov[1 + PIECES_MAX] = {{NULL, 0}};
 	struct msghdr msg = {.msg_iov = iov};
 	size_t done = 0xFFFFFFFFu; /* stale on purpose */
 	long result;
@@ -226,7 +226,7 @@ long wire_send(struct wire *wire, enum way way, const char *data, size_t n, int 
 		result = writev(wire->fd, iov, cut(iov, data, n, pieces));
 		break;
 	case WAY_MSG:
-		msg.msg_iovlen = cut(iov, data, n, pieces);
+		msg.msg_iovlen = 1 + cut(iov + 1, data, n, pieces);
 		result = sendmsg(wire->fd, &msg, MSG_NOSIGNAL);
 		break;
 	case WAY_SEND:

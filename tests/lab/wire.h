@@ -24,7 +24,7 @@ enum way {
 	WAY_EX,	   /* SSL_write_ex, SSL_read_ex; plain as WAY_WRITE */
 	WAY_SEND,  /* send, recv */
 	WAY_VEC,   /* writev, readv, of several pieces */
-	WAY_MSG,   /* sendmsg, recvmsg */
+	WAY_MSG,   /* sendmsg, whose first piece is empty, recvmsg */
 	WAY_FILE,  /* sendfile */
 	WAY_PEEK,  /* SSL_peek, recv(MSG_PEEK) */
 	WAY_ASIDE, /* as WAY_WRITE; plain: send(MSG_ZEROCOPY). Before it reads, it reads nothing, and
