@@ -201,10 +201,15 @@ static __always_inline int take_send(const struct moved *m)
 
 /* Time since the last bytes during which the response was there for the taking. */
 static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now, u32 tid,
-				 u64 polled)
+				 u64 polled, u32 ready)
 {
 	u64 gap;
 
+#ifdef TLS_ONLY
+	/* Nobody watches who polls. Only of Go's readers it is known that they do not. */
+	if (e->key.layer != LAYER_GOTLS)
+		return 0;
+#endif
 	if (!entered || !e->t_last || entered <= e->t_last || e->reader != tid)
 		return 0;
 	gap = entered - e->t_last;
@@ -213,8 +218,9 @@ static __always_inline u64 stall(const struct exchange *e, u64 entered, u64 now,
 	if (now - entered > 200000 && now - entered > gap >> 4)
 		return 0;
 	polled -= e->poll_mark;
-	/* Drained, and nobody on this thread waited for it: somebody else may have. */
-	if ((e->flags & EXCHANGE_DRAINED) && polled == 0)
+	/* Drained, and no poll of this thread told it that there is more: somebody else
+	 * waited, or nobody watches how this one does. */
+	if ((e->flags & EXCHANGE_DRAINED) && !ready)
 		return 0;
 	return gap > polled ? gap - polled : 0;
 }
@@ -247,7 +253,7 @@ static __always_inline void take_answer(struct exchange_slot *slot, const struct
 		e->t_first = now;
 		e->flags &= ~(EXCHANGE_INTERIM | EXCHANGE_RESP_HEAD_DONE);
 	} else {
-		e->stall_ns += stall(e, m->entered, now, tid, m->polled);
+		e->stall_ns += stall(e, m->entered, now, tid, m->polled, m->flags & EXCHANGE_READY);
 	}
 	e->flags &= ~EXCHANGE_DRAINED;
 	e->flags |= m->flags;

@@ -108,6 +108,8 @@ struct losses {
 #define EXCHANGE_FAILED 0x1000u	  /* a read failed for good */
 #define EXCHANGE_LOST 0x800u	  /* counted as lost: no snapshot of it got through so far */
 #define EXCHANGE_DRAINED 0x400u	  /* kernel side only: a read found nothing since the last data */
+#define EXCHANGE_READY 0x80000u	  /* ... the reader's poll has found something since its last read \
+				   */
 #define EXCHANGE_NUMBERED 0x2000u /* its connection was seen from its beginning */
 #define EXCHANGE_FRAMES 0x20000u  /* HTTP/2: the record of a connection, or of one stream */
 #define EXCHANGE_CUT 0x40000u	  /* ... some bytes of which could not be told */

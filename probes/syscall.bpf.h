@@ -262,7 +262,7 @@ int on_sys_exit(struct raw_args *ctx)
 	u64 id, entered = 0, polled = 0;
 	struct pt_regs *r;
 	struct thread *t;
-	u32 kind, tid, nr = 0;
+	u32 kind, tid, nr = 0, ready = 0;
 
 	read_kernel(&nr, sizeof(nr), (void *)(ctx->arg[0] + SYSCALL_NR_OFFSET));
 	kind = call_kind(nr);
@@ -279,6 +279,7 @@ int on_sys_exit(struct raw_args *ctx)
 		if (t && t->poll_entered) {
 			t->polled += bpf_ktime_get_ns() - t->poll_entered;
 			t->poll_entered = 0;
+			t->ready = ret > 0 ? EXCHANGE_READY : 0;
 		}
 		return 0;
 	}
@@ -297,6 +298,10 @@ int on_sys_exit(struct raw_args *ctx)
 		entered = t->entered;
 		t->entered = 0;
 		polled = t->polled;
+		if (kind == CALL_RECEIVE) {
+			ready = t->ready;
+			t->ready = 0;
+		}
 	}
 	if (kind == CALL_UNSEEN) {
 		if (ret > 0)
@@ -334,7 +339,7 @@ int on_sys_exit(struct raw_args *ctx)
 		return 0;
 	stage->entered = entered;
 	stage->polled = polled;
-	stage->flags = proof(nr) | (ret < 0 ? EXCHANGE_FAILED : 0);
+	stage->flags = proof(nr) | ready | (ret < 0 ? EXCHANGE_FAILED : 0);
 	FORGET();
 	exchange_receive(ctx, &key, &stage->b, stage->entered, stage->polled, -1, stage->flags);
 	return 0;

@@ -40,6 +40,7 @@ struct thread {
 	u64 entered;	/* of the socket call under way */
 	u64 poll_entered;
 	u64 polled;	 /* time spent in poll and its like, and in reads that gave nothing */
+	u32 ready;	 /* EXCHANGE_READY, or 0 */
 	u64 try_conn;	 /* a TLS send that has to be repeated got rid of a part already ... */
 	u64 try_entered; /* ... and that is when it was first tried */
 	struct hello hello;

@@ -190,8 +190,11 @@ static __always_inline void tls_moved(struct pt_regs *ctx, struct thread *t, str
 	} else if (n >= 0 || c->ended) {
 		b->n = n > 0 ? n : 0;
 		exchange_receive(ctx, key, b, c->entered, t->polled, tls_descriptor(c, n),
-				 n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0);
+				 t->ready |
+					 (n < 0 && c->ended == ENDED_ERROR ? EXCHANGE_FAILED : 0));
+		t->ready = 0;
 	} else {
+		t->ready = 0;
 		t->polled += bpf_ktime_get_ns() - c->entered;
 		exchange_drained(key);
 	}

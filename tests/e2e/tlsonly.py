@@ -2,6 +2,7 @@
 """Where only a TLS library is watched, and no socket: whose connection a request went over is
 read from the library's objects. It is right, or unknown - and not unknown where it can be known."""
 import json
+import subprocess
 
 import addresses
 import golang
@@ -166,6 +167,20 @@ def a_socket_closed_behind_the_library():
 def memory_bios():
     known = never_the_other(addresses.ASYNCIO, n=2 * 4 * N)
     expect(known == 0, f"{known} rows of memory BIOs name a peer")
+
+
+@test
+def waiting_unseen():
+    """curl waits in poll(), which nobody watches: it is not blamed for the server's pauses."""
+    bucket = program.bucket_for([[{"answer": 200, "body": 1000, "split": 200, "gap_ms": 50}]])
+    with tracing("openssl", "--bucket", bucket) as tracer:
+        subprocess.run(program.curl(bucket), check=True, timeout=30, stdout=subprocess.DEVNULL,
+                       env=harness.clean_env())
+        tracer.wait(1)
+        rows = tracer.stop()
+    harness.check_rows(rows, n=1, status=200, via="openssl")
+    stalled = rows[0]["phases"]["stall_ms"]
+    expect(stalled == 0, f"curl stalled for {stalled} of {rows[0]['latency_ms']} ms")
 
 
 # --- what is wrong ------------------------------------------------------------------

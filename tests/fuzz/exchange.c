@@ -245,6 +245,7 @@ static void any_step(void)
 	case 13:
 		host.now += (u64)next() << (next() & 31);
 		host.polled += (u64)next() << (next() & 15);
+		host.ready = next() & 1 ? EXCHANGE_READY : 0;
 		return;
 	case 14:
 		host.fault_at = next() & 7;

@@ -87,7 +87,7 @@ static HOST_UNUSED void host_receive(u64 conn, struct slice s)
 
 	host.now += host.call_ns;
 	bytes_plain(&b, (u64)copy, s.n);
-	exchange_receive(NULL, &key, &b, entered, host.polled, -1, 0);
+	exchange_receive(NULL, &key, &b, entered, host.polled, -1, host.ready);
 	free(copy);
 }
 
@@ -143,7 +143,7 @@ static HOST_UNUSED void host_vector_from(u64 conn, const struct host_iovec *piec
 	if (send)
 		exchange_send(NULL, &key, &stage->b, entered, -1, 0, 0);
 	else
-		exchange_receive(NULL, &key, &stage->b, entered, host.polled, -1, 0);
+		exchange_receive(NULL, &key, &stage->b, entered, host.polled, -1, host.ready);
 }
 
 static HOST_UNUSED void host_vector(u64 conn, const struct host_iovec *pieces, size_t n_pieces,

@@ -33,6 +33,7 @@ static struct host {
 	u64 call_ns; /* how long a call of the program takes */
 	u64 pid_tgid;
 	u64 polled; /* what the reading thread has spent in poll */
+	u32 ready;  /* EXCHANGE_READY when that found something, or 0 */
 	u32 uid;
 	u32 cpu;
 	char comm[EXCHANGE_COMM_CAP];

@@ -539,18 +539,21 @@ static void waiting_is_no_stall(void)
 		u64 polled_ms; /* of it, in poll */
 		u64 read_ms;   /* how long the second read takes */
 		bool drained;  /* a read in between found nothing */
+		bool ready;    /* the poll after it did */
 		bool other_thread;
 		u64 stall_ms;
 	} cases[] = {
-		{"the program slept", 3000, 0, 0, false, false, 3000},
-		{"slept, then polled", 3000, 1000, 0, false, false, 2000},
-		{"only polled", 3000, 3000, 0, false, false, 0},
-		{"polled for longer than the gap", 3000, 4000, 0, false, false, 0},
-		{"slept, but nothing was there", 3000, 0, 1000, false, false, 0},
-		{"slept, and a busy machine read slowly", 3000, 0, 100, false, false, 3000},
-		{"drained, then waited somewhere else", 3000, 0, 0, true, false, 0},
-		{"drained, then polled", 3000, 2900, 0, true, false, 100},
-		{"another thread reads on", 3000, 0, 0, false, true, 0},
+		{"the program slept", 3000, 0, 0, false, false, false, 3000},
+		{"slept, then polled", 3000, 1000, 0, false, false, false, 2000},
+		{"only polled", 3000, 3000, 0, false, false, false, 0},
+		{"polled for longer than the gap", 3000, 4000, 0, false, false, false, 0},
+		{"slept, but nothing was there", 3000, 0, 1000, false, false, false, 0},
+		{"slept, and a busy machine read slowly", 3000, 0, 100, false, false, false, 3000},
+		{"drained, then waited somewhere else", 3000, 0, 0, true, false, false, 0},
+		{"drained, polled in vain, then waited elsewhere", 3000, 100, 0, true, false, false,
+		 0},
+		{"drained, then polled", 3000, 2900, 0, true, true, false, 100},
+		{"another thread reads on", 3000, 0, 0, false, false, true, 0},
 	};
 
 	for (size_t i = 0; i < N_OF(cases); i++) {
@@ -568,6 +571,7 @@ static void waiting_is_no_stall(void)
 			host_empty(CONN);
 		host.now += cases[i].gap_ms * MS;
 		host.polled += cases[i].polled_ms * MS;
+		host.ready = cases[i].ready ? EXCHANGE_READY : 0;
 		if (cases[i].read_ms)
 			host.call_ns = cases[i].read_ms * MS;
 		if (cases[i].other_thread)
