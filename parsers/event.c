@@ -13,7 +13,8 @@ int event_check(const struct exchange *e)
 	/* Times and sizes leave room for a sign and a sum: 2^62 ns are 146 years. */
 	if ((e->t_start | e->t_head | e->t_body | e->t_sent | e->t_interim | e->t_first |
 	     e->t_last | e->t_end | e->t_emit | e->stall_ns | e->sent | e->received | e->head_sent |
-	     e->connection | e->t_before | e->connect_ns | e->tls_ns | e->t_setup) >>
+	     e->connection | e->t_before | e->connect_ns | e->tls_ns | e->t_setup | e->t_read |
+	     e->received_before) >>
 	    62)
 		return -EBADMSG;
 	return 0;

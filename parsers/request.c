@@ -53,11 +53,18 @@ static int64_t expect_time(const struct exchange *e, const struct asked *asked, 
 	return at_least_0((int64_t)(until - from));
 }
 
+/* When the answer's last byte was read. A server that gives up an idle connection may say so
+ * in an answer that nobody asked for. */
+static uint64_t answer_time(const struct exchange *e, const struct answer *a)
+{
+	return a->end && e->t_read && e->received_before >= a->end ? e->t_read : e->t_last;
+}
+
 /* The phases, in nanoseconds; they sum to the latency by construction. */
 static void set_times(struct request *r, const struct exchange *e, const struct asked *asked,
-		      bool answered)
+		      const struct answer *a, bool answered)
 {
-	uint64_t end = answered ? e->t_last : e->t_end ? e->t_end : e->t_emit;
+	uint64_t end = answered ? answer_time(e, a) : e->t_end ? e->t_end : e->t_emit;
 	uint64_t first = answered ? e->t_first : end, send_end;
 
 	if (end < e->t_start)
@@ -276,7 +283,7 @@ static void set_row(struct request *r, const struct exchange *e, const struct as
 	r->request_size = asked_sent(e, asked, at);
 	r->response_size = answered ? a->size : -1;
 	r->truncated = asked->head_size == HTTP1_PARTIAL && sent.total > sent.kept.n;
-	set_times(r, e, asked, answered || a->unseen);
+	set_times(r, e, asked, a, answered || a->unseen);
 	if (a->unseen)
 		r->ttfb_ns = -1;
 	set_texts(r, e, asked, a, received, context);

@@ -66,6 +66,8 @@ exchange_begin(const struct moved *m, struct exchange_slot *slot, u64 word, u64 
 	e->t_interim = 0;
 	e->t_first = 0;
 	e->t_last = 0;
+	e->t_read = 0;
+	e->received_before = 0;
 	e->t_end = 0;
 	e->stall_ns = 0;
 	e->sent = 0;
@@ -259,7 +261,9 @@ static __always_inline void take_answer(struct exchange_slot *slot, const struct
 	e->flags |= m->flags;
 	append_response(e, b);
 	append_tail(slot, b);
+	e->received_before = e->received;
 	e->received += b->n;
+	e->t_read = e->t_last;
 	e->t_last = now;
 	e->reader = tid;
 	e->poll_mark = m->polled;

@@ -103,12 +103,13 @@ struct losses {
 #define EXCHANGE_SOCKET_PROVEN 0x80u  /* conn is known to be a socket (LAYER_SOCKET) */
 #define EXCHANGE_FD_MISMATCH 0x100u   /* two descriptors were seen under one TLS object */
 #define EXCHANGE_LATE_START                                                                        \
-	0x200u			  /* the first send's entry was not seen: t_start is its return    \
-				   */
-#define EXCHANGE_FAILED 0x1000u	  /* a read failed for good */
-#define EXCHANGE_LOST 0x800u	  /* counted as lost: no snapshot of it got through so far */
-#define EXCHANGE_DRAINED 0x400u	  /* kernel side only: a read found nothing since the last data */
-#define EXCHANGE_READY 0x80000u	  /* ... the reader's poll has found something since its last read \
+	0x200u			/* the first send's entry was not seen: t_start is its return      \
+				 */
+#define EXCHANGE_FAILED 0x1000u /* a read failed for good */
+#define EXCHANGE_LOST 0x800u	/* counted as lost: no snapshot of it got through so far */
+#define EXCHANGE_DRAINED 0x400u /* kernel side only: a read found nothing since the last data */
+#define EXCHANGE_READY                                                                             \
+	0x80000u		  /* ... the reader's poll has found something since its last read \
 				   */
 #define EXCHANGE_NUMBERED 0x2000u /* its connection was seen from its beginning */
 #define EXCHANGE_FRAMES 0x20000u  /* HTTP/2: the record of a connection, or of one stream */
@@ -132,14 +133,16 @@ struct exchange {
 	__u32 kind;  /* EVENT_EXCHANGE: the record begins its own event */
 	__u32 flags; /* EXCHANGE_* */
 	struct exchange_key key;
-	__u64 id;	     /* unique while the tracer runs */
-	__u64 t_start;	     /* entry of the call that sent the first byte */
-	__u64 t_head;	     /* return of the send that completed the head, 0 if never seen alone */
-	__u64 t_body;	     /* entry of the first send after t_head */
-	__u64 t_sent;	     /* return of the last send that took bytes */
-	__u64 t_interim;     /* return of the last read that gave bytes of a 1xx head */
-	__u64 t_first;	     /* return of the read that gave the first byte of the current head */
-	__u64 t_last;	     /* return of the last read that gave bytes */
+	__u64 id;	 /* unique while the tracer runs */
+	__u64 t_start;	 /* entry of the call that sent the first byte */
+	__u64 t_head;	 /* return of the send that completed the head, 0 if never seen alone */
+	__u64 t_body;	 /* entry of the first send after t_head */
+	__u64 t_sent;	 /* return of the last send that took bytes */
+	__u64 t_interim; /* return of the last read that gave bytes of a 1xx head */
+	__u64 t_first;	 /* return of the read that gave the first byte of the current head */
+	__u64 t_last;	 /* return of the last read that gave bytes */
+	__u64 t_read;	 /* t_last and received as they were before that read */
+	__u64 received_before;
 	__u64 t_end;	     /* when the connection moved on or ended */
 	__u64 t_emit;	     /* when this snapshot was taken */
 	__u64 stall_ns;	     /* response unfinished and readable, program not reading */

@@ -128,7 +128,8 @@ static void check_step(u64 conn, struct sums before, u64 sent, u64 received)
 		CHECK(after.sent == sent && after.received == 0 && sent > 0);
 	CHECK(event_check(e) == 0);
 	CHECK(e->t_start <= e->t_sent && e->t_sent <= host.now && e->t_last <= host.now);
-	CHECK(e->t_first <= e->t_last);
+	CHECK(e->t_first <= e->t_last && e->t_read <= e->t_last);
+	CHECK(e->received_before <= e->received);
 	CHECK(e->stall_ns <= e->t_last);
 	CHECK(e->tail_len <= e->received);
 }

@@ -247,6 +247,8 @@ static void what_cannot_be_is_refused(void)
 		{FIELD(connect_ns), ~0ULL},
 		{FIELD(tls_ns), ~0ULL},
 		{FIELD(t_setup), ~0ULL},
+		{FIELD(t_read), ~0ULL},
+		{FIELD(received_before), 1ULL << 63},
 	};
 
 	for (size_t i = 0; i < N_OF(wrong); i++) {

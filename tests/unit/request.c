@@ -645,6 +645,28 @@ static void idle_is_no_latency(void)
 	CU_ASSERT_EQUAL(rows.row[0].latency_ns / (STEP_MS * (int64_t)MS), 1);
 }
 
+/* A filter in the kernel lets the record through when an idle connection's server says that
+ * it gives up: the answer before that took no longer for it. */
+static void what_nobody_asked_for_is_no_latency(void)
+{
+	static const char *const step[] = {
+		GET,	"<HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe",
+		"<llo", "-",
+		"-",	"<HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+		"x"};
+
+	for (size_t threshold = 0; threshold < 6; threshold += 5) {
+		begin();
+		host.min_latency_ns = threshold * STEP_MS * MS - threshold;
+		play(step, N_OF(step), 10000);
+		CU_ASSERT_EQUAL_FATAL(rows.n, 1);
+		CU_ASSERT_EQUAL(rows.row[0].state, REQUEST_COMPLETE);
+		CU_ASSERT_EQUAL(rows.row[0].status, 200);
+		CU_ASSERT_EQUAL(rows.row[0].response_size, 5);
+		CU_ASSERT_EQUAL(rows.row[0].latency_ns / (STEP_MS * (int64_t)MS), 2);
+	}
+}
+
 static void every_request_of_a_connection_is_a_row(void)
 {
 	begin();
@@ -993,6 +1015,7 @@ CU_TestInfo request_tests[] = {
 	{"messages repeat no secret", messages_repeat_no_secret},
 	{"time goes into phases", time_goes_into_phases},
 	{"idle is no latency", idle_is_no_latency},
+	{"what nobody asked for is no latency", what_nobody_asked_for_is_no_latency},
 	{"every request of a connection is a row", every_request_of_a_connection_is_a_row},
 	{"pipelined requests are paired in order", pipelined_requests_are_paired_in_order},
 	{"an answer out of sight is no missing one", an_answer_out_of_sight_is_no_missing_one},
