@@ -612,7 +612,7 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;
 	}
-	if (program_check_attached(&run.settings, message, sizeof(message)))
+	if (program_check_processes(&run.settings, message, sizeof(message)))
 		return fail(message);
 	if (prepare(&run))
 		return fail("out of memory");

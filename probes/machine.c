@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -74,6 +75,24 @@ static int look_rights(char *detail, size_t size)
 	return err;
 }
 
+/* The kernel's own number for the first namespace of process ids (linux/nsfs.h). */
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCU
+
+bool machine_renumbers(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != FIRST_PID_NAMESPACE;
+}
+
+static int look_ids(char *detail, size_t size)
+{
+	bool own = machine_renumbers();
+
+	snprintf(detail, size, "%s", own ? "a PID namespace of our own" : "the machine's");
+	return own ? -EOPNOTSUPP : 0;
+}
+
 static int look_lockdown(char *detail, size_t size)
 {
 	char line[128];
@@ -132,6 +151,7 @@ static const struct fact {
 } facts[] = {
 	{"kernel", NULL, false, look_kernel},
 	{"rights", "everything", true, look_rights},
+	{"process ids", "-p, --follow, -- command, self-test", false, look_ids},
 	{"lockdown permits it", "reading what programs send", true, look_lockdown},
 	{"security modules", NULL, false, look_lsm},
 	{"sysctl", NULL, false, look_sysctl},

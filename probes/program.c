@@ -10,6 +10,7 @@
 #include "cache.h"
 #include "compile.h"
 #include "headers.h"
+#include "machine.h"
 #include "parsers/extra.h"
 #include "processes.h"
 #include "ring.h"
@@ -124,8 +125,25 @@ static void follow_children(const struct settings *settings, struct tracer *trac
 		processes_tree(is_listed, (void *)&settings->process, follow_one, tracer);
 }
 
-int program_check_attached(const struct settings *settings, char *message, size_t size)
+/* Of what is given by its number, or known by it: whether the kernel knows it by another. */
+static bool is_renumbered(const struct settings *settings)
 {
+	bool numbered = settings->command || settings->follow;
+
+	for (size_t i = 0; i < settings->process.n; i++)
+		numbered |= setting_is_pid(settings->process.item[i]);
+	return numbered && !settings->ebpf && machine_renumbers();
+}
+
+int program_check_processes(const struct settings *settings, char *message, size_t size)
+{
+	if (is_renumbered(settings)) {
+		snprintf(message, size,
+			 "this PID namespace numbers processes otherwise than the machine: "
+			 "without -p NUMBER, --follow and -- command, or started with the "
+			 "machine's (docker run --pid=host), s3slower works");
+		return -EOPNOTSUPP;
+	}
 	for (size_t i = 0; settings->attach && i < settings->process.n; i++) {
 		const char *item = settings->process.item[i];
 

@@ -35,8 +35,9 @@ int program_build(struct program *program, const struct settings *settings, char
 int program_attach(const struct program *program, const struct settings *settings,
 		   struct tracer *tracer, char *message, size_t size);
 
-/* Whether the processes that "attach" names are there. */
-int program_check_attached(const struct settings *settings, char *message, size_t size);
+/* Whether the kernel knows the processes that are named by their numbers, and whether those
+ * that "attach" names are there. */
+int program_check_processes(const struct settings *settings, char *message, size_t size);
 
 /* Finds the files to probe, and attaches to them if there is a tracer. NULL on
  * failure, with one sentence in message; the caller frees it. *deaf: the kernel does

@@ -492,6 +492,29 @@ def without_perf_events():
            f"it does not say what it misses: {tracer.stderr!r}")
 
 
+@test
+def a_pid_namespace_of_its_own():
+    """The kernel tells other numbers of processes than those that count in there: nothing would
+    fit, or another process. Names fit anywhere."""
+    prefix = ["unshare", "--pid", "--fork", "--mount-proc"]
+    for args in (["-p", "1"], ["attach", "--pid", "1"], ["-p", "curl", "--follow"],
+                 ["--", "echo", "this must not run"]):
+        status, out, err = run_tracer(args, prefix=prefix)
+        expect((status, out) == (1, ""), f"{args}: exit status {status}, stdout {out!r}")
+        expect("PID namespace" in one_sentence(err, args), f"{args}: {err}")
+    status, out, _ = run_tracer(["doctor", "--json"], prefix=prefix)
+    ids = [f for f in json.loads(out)["machine"] if f["name"] == "process ids"]
+    expect(status == 0 and not ids[0]["available"], f"doctor: {status} {ids}")
+    bucket = bucket_for()
+    with Tracer(["--watch", "curl"], prefix=prefix) as tracer:
+        subprocess.run(curl(bucket), check=True, env=harness.clean_env(), capture_output=True)
+        rows = tracer.wait(1, where=of(bucket))
+        os.kill(int(pathlib.Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text()),
+                signal.SIGTERM)
+        tracer.process.wait(100)
+    harness.check_rows(rows, n=1, status=200)
+
+
 def private(*mounts):
     """A prefix: a mount namespace in which an empty tmpfs lies over these."""
     script = "".join(f"[ ! -d {m} ] || mount -t tmpfs none {m} || exit 99; " for m in mounts)
