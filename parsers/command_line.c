@@ -51,13 +51,14 @@ static const struct setting *rival_of(const struct command_line *line, const str
 
 /* Two different rows for one field must agree; the same row twice may not: the
  * last one counts, as people expect of an alias. Lists add up, also those of
- * two rows, from nothing: what the environment said is replaced. */
+ * two rows, from nothing: what the environment said is replaced. So do modes. */
 static int read_value(struct command_line *line, const struct setting *row, const char *value)
 {
 	struct reader *reader = line->reader;
 	const struct setting *rival = rival_of(line, row);
 	void *field = setting_field(row, reader->settings);
 	char *name = line->name[row - setting_table], before[sizeof(uint64_t)];
+	unsigned modes = *name && row->kind == &kind_modes ? *(unsigned *)field : 0;
 	int error;
 
 	if (row->kind == &kind_list) {
@@ -73,6 +74,8 @@ static int read_value(struct command_line *line, const struct setting *row, cons
 	error = setting_read(reader, row, value);
 	if (error)
 		return error;
+	if (row->kind == &kind_modes)
+		*(unsigned *)field |= modes;
 	if (rival && memcmp(before, field, row->kind->size) != 0)
 		return setting_complain(reader,
 					"%s and %s contradict each other: give only one of them.",
@@ -204,6 +207,17 @@ static void make_options(struct option *option, char *letter)
 	*letter = '\0';
 }
 
+/* What was given that doctor does not take. */
+static int check_doctor(const struct command_line *line)
+{
+	for (const struct setting *row = setting_table; row->help; row++)
+		if (row->kind && !row->doctor && *line->name[row - setting_table])
+			return setting_complain(line->reader,
+						"doctor does not trace: leave %s out.",
+						line->name[row - setting_table]);
+	return 0;
+}
+
 int command_line_read(struct reader *reader, int argc, char *const argv[])
 {
 	struct option options[SETTING_ROWS_MAX + 1];
@@ -219,6 +233,8 @@ int command_line_read(struct reader *reader, int argc, char *const argv[])
 	end = optind;
 	opterr = opterr_before;
 	optind = 1;
+	if (!error && reader->settings->doctor)
+		error = check_doctor(&line);
 
 	if (error || end < 2 || strcmp(argv[end - 1], "--") != 0)
 		return error;

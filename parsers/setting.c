@@ -170,6 +170,15 @@ static int read_text(struct reader *reader, const struct setting *setting, const
 	return 0;
 }
 
+/* A whole path, so that it is the same one wherever we are started; or none at all. */
+static int read_directory(struct reader *reader, const struct setting *setting, const char *text,
+			  void *field)
+{
+	if (*text && *text != '/' && strcmp(text, "none") != 0)
+		return misfit(reader, setting, text);
+	return read_text(reader, setting, text, field);
+}
+
 static int read_choice(struct reader *reader, const struct setting *setting, const char *text,
 		       void *field)
 {
@@ -267,6 +276,7 @@ const struct kind kind_power = {sizeof(uint64_t), read_power};
 const struct kind kind_bytes = {sizeof(uint64_t), read_size};
 const struct kind kind_switch = {sizeof(bool), read_switch};
 const struct kind kind_text = {sizeof(char *), read_text};
+const struct kind kind_directory = {sizeof(char *), read_directory};
 const struct kind kind_choice = {sizeof(char *), read_choice};
 const struct kind kind_modes = {sizeof(unsigned), read_modes};
 const struct kind kind_list = {sizeof(struct settings_list), read_list};

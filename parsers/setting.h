@@ -39,6 +39,7 @@ struct setting {
 	/* What a switch stands for, "yes" when NULL; with an argument, what it is when
 	 * there is none: a number may then follow or not. */
 	const char *value;
+	bool doctor; /* doctor takes it, too */
 	const char *help;
 };
 
@@ -54,7 +55,7 @@ struct kind {
 extern const struct setting setting_table[];
 
 extern const struct kind kind_number, kind_count, kind_power, kind_bytes, kind_switch, kind_text,
-	kind_choice, kind_modes, kind_list;
+	kind_directory, kind_choice, kind_modes, kind_list;
 
 /* Items of lists. */
 const char *setting_process(char *item);

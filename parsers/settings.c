@@ -26,7 +26,7 @@ static const char *const event_buffers[] = {"auto", "ring", "perf", NULL};
 
 const struct setting setting_table[] = {
 	HEADING("What to look at:"),
-	{"pid", 'p', "PID|NAME", "S3SLOWER_PID", &kind_list, FIELD(process),
+	{"pid", 'p', "PID|NAME", "S3SLOWER_PID", &kind_list, FIELD(process), .doctor = true,
 	 .item = setting_process, .wants = "a process id or a program's name",
 	 .help = "only this process, or processes of this name"},
 	{"watch", 0, "NAME", "S3SLOWER_WATCH", &kind_list, FIELD(process), .item = setting_name,
@@ -39,11 +39,11 @@ const struct setting setting_table[] = {
 	{"uid", 0, "UID", "S3SLOWER_UID", &kind_list, FIELD(uid), .item = setting_uid,
 	 .wants = "a user id in digits", .help = "only processes of this user"},
 	{"mode", 0, "auto|openssl|gnutls|nss|s2n|gotls|http", "S3SLOWER_MODE", &kind_modes,
-	 FIELD(modes), .fallback = "auto",
+	 FIELD(modes), .fallback = "auto", .doctor = true,
 	 .wants = "auto, openssl, gnutls, nss, s2n, gotls or http", .help = "which calls to probe"},
 	{"no-dns", 0, NULL, "S3SLOWER_NO_DNS", &kind_switch, FIELD(no_dns),
 	 .help = "do not probe the C library for look-ups of names"},
-	{"library", 0, "TYPE:PATH", "S3SLOWER_LIBRARY", &kind_list, FIELD(library),
+	{"library", 0, "TYPE:PATH", "S3SLOWER_LIBRARY", &kind_list, FIELD(library), .doctor = true,
 	 .item = setting_library,
 	 .wants = "a TLS library's mode and a file, such as openssl:/opt/lib/libssl.so.3",
 	 .help = "probe this file, too, such as openssl:/opt/lib/libssl.so.3"},
@@ -97,7 +97,7 @@ const struct setting setting_table[] = {
 
 	HEADING("How to show them:"),
 	{"json", 0, NULL, NULL, &kind_choice, FIELD(output), .words = outputs, .value = "json",
-	 .help = "the same as --output json"},
+	 .doctor = true, .help = "the same as --output json"},
 	{"output", 0, "table|json|simple|csv", "S3SLOWER_OUTPUT", &kind_choice, FIELD(output),
 	 .fallback = "table", .words = outputs, .wants = "table, json, simple or csv",
 	 .help = "format of the rows"},
@@ -111,7 +111,7 @@ const struct setting setting_table[] = {
 	 .fallback = "0", .max = 86400, .wants = "seconds", .value = "2",
 	 .help = "also those that hang for SECONDS (2), twice as long, and so on"},
 	{"support-bundle", 0, "N", "S3SLOWER_SUPPORT_BUNDLE", &kind_count, FIELD(support_bundle),
-	 .fallback = "0", .max = KEPT_MAX, .wants = "a whole number",
+	 .min = 1, .max = KEPT_MAX, .wants = "a whole number",
 	 .help = "no rows; at the end the N slowest and the failed, for the provider's support"},
 	{"fields", 0, "FIELD", "S3SLOWER_FIELDS", &kind_list, FIELD(fields), .item = setting_extra,
 	 .word = extra_name,
@@ -162,17 +162,19 @@ const struct setting setting_table[] = {
 	{"detach-after", 0, "SECONDS", "S3SLOWER_DETACH_AFTER", &kind_number, FIELD(detach_after_s),
 	 .fallback = "60", .max = YEAR_S, .wants = "seconds",
 	 .help = "let go of a library so long after its last user has gone"},
-	{"cache", 0, "DIR", "S3SLOWER_CACHE", &kind_text, FIELD(cache),
-	 .fallback = "/var/cache/s3slower", .wants = "a directory, or none",
+	{"cache", 0, "DIR", "S3SLOWER_CACHE", &kind_directory, FIELD(cache),
+	 .fallback = "/var/cache/s3slower", .doctor = true,
+	 .wants = "a directory's whole path, or none",
 	 .help = "keep compiled programs here, so that starting is fast; none: do not"},
 
 	HEADING("Instead of tracing:"),
 	{"ebpf", 0, NULL, NULL, &kind_switch, FIELD(ebpf),
 	 .help = "print the BPF program and its flags, and exit"},
-	{"self-test", 0, NULL, NULL, &kind_switch, FIELD(self_test),
+	{"self-test", 0, NULL, NULL, &kind_switch, FIELD(self_test), .doctor = true,
 	 .help = "doctor: send 23 requests through each library, and see what is seen of them"},
-	{"help", 'h', NULL, NULL, &kind_switch, FIELD(help), .help = "print this, and exit"},
-	{"version", 'V', NULL, NULL, &kind_switch, FIELD(version),
+	{"help", 'h', NULL, NULL, &kind_switch, FIELD(help), .doctor = true,
+	 .help = "print this, and exit"},
+	{"version", 'V', NULL, NULL, &kind_switch, FIELD(version), .doctor = true,
 	 .help = "print the version, and exit"},
 	{.help = NULL},
 };
@@ -271,6 +273,19 @@ static int check_groupings(struct reader *reader)
 	return 0;
 }
 
+/* What doctor is asked with, and only doctor. */
+static int check_doctor(struct reader *reader)
+{
+	const struct settings *settings = reader->settings;
+
+	if (settings->self_test && !settings->doctor)
+		return setting_complain(reader, "--self-test is a test of doctor's: write s3slower "
+						"doctor --self-test.");
+	if (settings->doctor && settings->command)
+		return setting_complain(reader, "doctor takes no command: it does not trace.");
+	return 0;
+}
+
 int settings_parse(struct settings *settings, int argc, char *const argv[], char *message,
 		   size_t size)
 {
@@ -286,12 +301,14 @@ int settings_parse(struct settings *settings, int argc, char *const argv[], char
 	error = command_line_read(&reader, argc, argv);
 	if (!error && (settings->help || settings->version))
 		return 0; /* whatever the environment holds, help is to be had */
-	if (!error && (settings->attach || settings->follow))
+	if (!error && !settings->doctor && (settings->attach || settings->follow))
 		error = check_processes(&reader);
 	if (settings->file && strcmp(settings->file, "-") == 0)
 		settings->file = NULL;
 	if (error || environment)
 		return error ? error : environment;
+	if ((error = check_doctor(&reader)) || settings->doctor)
+		return error;
 	if (settings->jobs && (error = check_jobs(&reader)))
 		return error;
 	if (settings->only_targets && !settings->targets)

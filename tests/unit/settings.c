@@ -169,6 +169,7 @@ static void test_modes_and_output(void)
 		{"--mode openssl", MODE_OPENSSL},
 		{"--mode HTTP", MODE_HTTP},
 		{"--mode openssl,http", MODE_OPENSSL | MODE_HTTP},
+		{"--mode openssl --mode http,nss", MODE_OPENSSL | MODE_HTTP | MODE_NSS},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -297,6 +298,14 @@ static void test_mistakes(void)
 		 "--by lists too much: give 4 items at most."},
 		{"--by target", "add --targets FILE."},
 		{"--by exe", "add --fields exe."},
+		{"--cache programs", "whole path"},
+		{"--support-bundle 0", "from 1 to"},
+		{"--self-test", "doctor --self-test"},
+		{"doctor 5", "leave MIN_MS out"},
+		{"doctor --bucket b --pid 1", "leave --bucket out"},
+		{"doctor --json -o report", "leave --output-file out"},
+		{"doctor --output csv", "leave --output out"},
+		{"doctor -- ls", "no command"},
 		{"--by container --fields exe", "add --fields container."},
 		{"--interval 0", "--interval needs seconds from 1 to 86400, not '0'."},
 		{"--interval soon", "seconds"},
@@ -374,6 +383,14 @@ static void test_environment(void)
 	CU_ASSERT_EQUAL(settings.min_latency_ms, 5);
 	CU_ASSERT_STRING_EQUAL(joined(&settings.bucket), "c|d");
 	CU_ASSERT_STRING_EQUAL(settings.output, "json");
+	/* What it says of tracing does not keep doctor from its work. */
+	setenv("S3SLOWER_FOLLOW", "yes", 1);
+	CU_ASSERT_EQUAL(parse("doctor"), 0);
+	unsetenv("S3SLOWER_FOLLOW");
+	setenv("S3SLOWER_MODE", "nss", 1);
+	CU_ASSERT_EQUAL(parse("--mode openssl --mode http"), 0);
+	CU_ASSERT_EQUAL(settings.modes, MODE_OPENSSL | MODE_HTTP);
+	unsetenv("S3SLOWER_MODE");
 	setenv("S3SLOWER_ERRORS", "perhaps", 1);
 	CU_ASSERT_EQUAL(parse(""), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(message, "S3SLOWER_ERRORS needs yes or no"));
