@@ -75,6 +75,19 @@ static int fail(const char *message)
 	return 1;
 }
 
+/* After a text that is all we have to say; errno was 0 before it. Returns the exit status:
+ * this one, also when the reader has seen enough. */
+static int printed(int status)
+{
+	char message[128];
+
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return status;
+	snprintf(message, sizeof(message), "cannot write to standard output: %s",
+		 strerror(errno ? errno : EIO));
+	return fail(message);
+}
+
 static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
@@ -327,7 +340,6 @@ static int signals_fd(void)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -451,6 +463,7 @@ static int print_program(struct run *run, const struct program *p)
 
 	if (discover(run))
 		return 1;
+	errno = 0;
 	for (size_t i = 0; i < p->n; i++)
 		printf("// %s\n", p->flags[i]);
 	while (discovery_next_file(run->discovery, &at, &f))
@@ -459,7 +472,7 @@ static int print_program(struct run *run, const struct program *p)
 			       (unsigned long long)f.point[k].offset,
 			       f.point[k].first ? "return" : "entry");
 	fputs(embedded_text, stdout);
-	return fflush(stdout) ? 1 : 0;
+	return printed(0);
 }
 
 /* What is added to a monotonic time for the whole run. A busy machine may stop us between two
@@ -576,9 +589,10 @@ static int examine(struct run *run)
 		snprintf(diagnosis.verdict, sizeof(diagnosis.verdict),
 			 "Tracing does not work as it should: see what the self-test says.");
 	}
+	errno = 0;
 	err = strcmp(s->output, "json") == 0 ? diagnosis_json(&diagnosis, stdout)
 					     : diagnosis_print(&diagnosis, stdout);
-	return err || !diagnosis.works;
+	return err == -ENOMEM ? fail("out of memory") : printed(!diagnosis.works);
 }
 
 int main(int argc, char *argv[])
@@ -594,17 +608,21 @@ int main(int argc, char *argv[])
 		;
 	close(status);
 	hold_back(SIGUSR1);
+	signal(SIGPIPE, SIG_IGN);
+	/* Who starts us may ignore what becomes of us; the command's status is asked for. */
+	signal(SIGCHLD, SIG_DFL);
 	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {
 		fprintf(stderr, "s3slower: %s\n", message);
 		return 2;
 	}
+	errno = 0;
 	if (run.settings.help) {
 		settings_usage(stdout);
-		return 0;
+		return printed(0);
 	}
 	if (run.settings.version) {
 		puts("s3slower " VERSION);
-		return 0;
+		return printed(0);
 	}
 	if (run.settings.doctor)
 		return examine(&run);

@@ -152,6 +152,21 @@ def ebpf_prints_the_program():
         expect(piece in out, f"no {piece} in what --ebpf prints")
 
 
+@test
+def what_is_printed_or_not():
+    """A reader that has seen enough is no failure, a full disk is one, and said."""
+    for args in (["--help"], ["--version"], ["--ebpf"], ["doctor"], ["doctor", "--json"]):
+        with open("/dev/full", "w") as full:
+            status, _, err = run_tracer(args, stdout=full)
+        expect(status == 1, f"{args} to a full disk: exit status {status}")
+        expect("No space left" in one_sentence(err, args), f"{args}: {err!r}")
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as closed:
+            status, _, err = run_tracer(args, stdout=closed)
+        expect((status, err) == (0, ""), f"{args} without a reader: exit status {status}, {err!r}")
+
+
 # --- the ends ------------------------------------------------------------
 
 @test
