@@ -332,6 +332,7 @@ static void hold_back(int signal)
 
 static int signals_fd(void)
 {
+	struct sigaction hangup;
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -339,6 +340,9 @@ static int signals_fd(void)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGUSR1);
+	/* nohup(1) wants it ignored; one that is blocked would not be. */
+	if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+		sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -393,7 +397,7 @@ static int loop(struct run *run, int signals, struct command *command)
 			       {tracer_execs_fd(run->tracer), POLLIN, 0},
 			       {identity_fd(run->identity), POLLIN, 0}};
 	struct signalfd_siginfo info;
-	int status = 0, interrupts = 0;
+	int status = 0, told = 0;
 
 	while (!run->stop) {
 		poll(fds, sizeof(fds) / sizeof(fds[0]), run->busy ? TICK_BUSY_MS : TICK_MS);
@@ -411,12 +415,12 @@ static int loop(struct run *run, int signals, struct command *command)
 				sum_up(run);
 			if (info.ssi_signo == SIGCHLD || info.ssi_signo == SIGUSR1)
 				continue;
-			/* A terminal tells the command as well: let it end first. */
-			if (command && ++interrupts == 1 && info.ssi_signo == SIGINT)
-				continue;
-			if (command && info.ssi_signo == SIGTERM)
-				kill(command->pid, SIGTERM);
-			run->stop = true;
+			/* A terminal tells the command as well; of others we tell it. */
+			if (command && info.ssi_signo != SIGINT)
+				kill(command->pid, (int)info.ssi_signo);
+			/* It ends first, unless we are told again. */
+			if (!command || ++told > 1)
+				run->stop = true;
 		}
 		if (until && now_ns(CLOCK_MONOTONIC) >= until)
 			run->stop = true;

@@ -472,6 +472,62 @@ def filters():
     expect(not wrong, "; ".join(wrong))
 
 
+# --- signals -------------------------------------------------------------
+
+def child_of(pid):
+    """The one child that a tracer has once it traces: its command."""
+    return int(pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+@test
+def a_signal_ends_the_command_first():
+    """Its own status is ours then, whichever signal; a command that goes on is left at the second."""
+    for signo in (signal.SIGTERM, signal.SIGHUP):
+        with Tracer(["--", "sleep", "600"], status=128 + signo) as tracer:
+            tracer.process.send_signal(signo)
+            tracer.process.wait(100)
+    with Tracer(["--", "sh", "-c", "trap '' TERM; echo ready; exec sleep 600"]) as tracer:
+        deadline = time.monotonic() + 60
+        while "ready" not in tracer.stderr and time.monotonic() < deadline:
+            time.sleep(0.05)
+        command = child_of(tracer.pid)
+        try:
+            tracer.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            expect(tracer.alive, "the tracer did not wait for its command")
+            tracer.process.send_signal(signal.SIGTERM)
+            tracer.process.wait(100)
+            os.kill(command, 0)
+        finally:
+            os.kill(command, signal.SIGKILL)
+
+
+@test
+def the_status_also_of_who_ignores_children():
+    """SIGCHLD may be ignored where we are started; the command's status is known all the same."""
+    ignore = [harness.PYTHON, "-c", "import os, signal, sys\n"
+              "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\nos.execvp(sys.argv[1], sys.argv[1:])"]
+    status, _, err = run_tracer(["--", "sh", "-c", "exit 42"], prefix=ignore)
+    expect(status == 42, f"exit status {status}: {err}")
+
+
+@test
+def a_terminal_that_goes_away():
+    """SIGHUP is an end like others; nohup keeps it away."""
+    bucket = bucket_for()
+    path = harness.scratch() / "hangup.txt"
+    with Tracer(["--bucket", bucket, "--support-bundle", 3, "-o", path]) as tracer:
+        client(gets(bucket))
+        time.sleep(0.5)
+        tracer.process.send_signal(signal.SIGHUP)
+        tracer.process.wait(100)
+    expect(len(json_rows(path.read_text())) == 3, f"not what was collected: {path.read_text()!r}")
+    with Tracer(prefix=["nohup"]) as tracer:
+        tracer.process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        expect(tracer.alive, "SIGHUP got through nohup")
+
+
 # --- rights and kernels --------------------------------------------------
 
 @test
@@ -524,8 +580,7 @@ def a_pid_namespace_of_its_own():
     with Tracer(["--watch", "curl"], prefix=prefix) as tracer:
         subprocess.run(curl(bucket), check=True, env=harness.clean_env(), capture_output=True)
         rows = tracer.wait(1, where=of(bucket))
-        os.kill(int(pathlib.Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text()),
-                signal.SIGTERM)
+        os.kill(child_of(tracer.pid), signal.SIGTERM)
         tracer.process.wait(100)
     harness.check_rows(rows, n=1, status=200)
 
