@@ -2,10 +2,10 @@
 #include "show.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bundle.h"
 #include "parsers/calls.h"
@@ -13,6 +13,7 @@
 #include "parsers/jobs.h"
 #include "parsers/why.h"
 #include "jobs.h"
+#include "pipe.h"
 #include "reasons.h"
 #include "tally.h"
 
@@ -34,12 +35,19 @@ struct show {
 	bool output_said;
 };
 
-/* What became of writing: a reader that has seen enough ends the run, anything
- * else is said once and counted. Passes the error on. */
+/* What became of writing: a reader that has seen enough ends the run, and so does one
+ * that stands still when the run is to end; anything else is said once and counted.
+ * Passes the error on. */
 static int written(struct show *show, int err)
 {
 	if (err == -EPIPE) {
 		*show->stop = true;
+	} else if (err == -EINTR) {
+		*show->stop = true;
+		show->counters->output_errors++;
+		if (!show->output_said)
+			fputs("s3slower: nobody reads the rows: the last ones are lost\n", stderr);
+		show->output_said = true;
 	} else if (err) {
 		show->counters->output_errors++;
 		if (!show->output_said)
@@ -55,16 +63,24 @@ static int open_sink(struct show *show, char *message, size_t size)
 	const struct settings *s = show->settings;
 	const struct sink *sink = sink_find(s->output);
 	FILE *file = stdout;
-	int fd, err;
+	int fd = STDOUT_FILENO, err;
 
 	if (s->file) {
-		fd = open(s->file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-		file = fd < 0 ? NULL : fdopen(fd, "w");
-		if (!file) {
-			snprintf(message, size, "cannot write to %s: %s", s->file, strerror(errno));
-			return -errno;
+		fd = pipe_open_file(s->file);
+		if (fd < 0) {
+			snprintf(message, size, "cannot write to %s: %s", s->file,
+				 fd == -EINTR	? "nobody reads it"
+				 : fd == -ELOOP ? "it is a symbolic link"
+						: strerror(-fd));
+			return fd;
 		}
 	}
+	if (pipe_is(fd))
+		file = pipe_stream(fd);
+	else if (s->file)
+		file = fdopen(fd, "w");
+	if (!file)
+		return -ENOMEM;
 	show->output.wide = s->wide;
 	show->output.jobs = s->jobs;
 	show->output.extras = settings_extras(s);

@@ -528,6 +528,35 @@ def a_terminal_that_goes_away():
         expect(tracer.alive, "SIGHUP got through nohup")
 
 
+@test
+def a_reader_that_stands_still():
+    """A full pipe, or a FIFO that nobody reads, does not keep the tracer from ending."""
+    bucket = bucket_for()
+    reader, writer = os.pipe()
+    with Tracer(["--bucket", bucket], stdout=writer, status=0) as tracer:
+        client(gets(bucket, 100))  # a row is more than 1 KB, a pipe takes 64
+        time.sleep(1)
+        tracer.process.send_signal(signal.SIGTERM)
+        tracer.process.wait(harness.EXIT_S)
+    os.close(reader)
+    os.close(writer)
+    expect("nobody reads" in tracer.stderr, f"it does not say so: {tracer.stderr!r}")
+    expect(counters(tracer.stderr)["output errors"] > 0, f"{counters(tracer.stderr)}")
+    fifo = harness.scratch() / "fifo"
+    os.mkfifo(fifo)
+    process = subprocess.Popen([S3SLOWER, "-o", fifo, "-p", str(os.getpid())],
+                               stderr=subprocess.PIPE, text=True, env=harness.clean_env())
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=harness.EXIT_S)
+    expect(process.returncode in (1, -signal.SIGINT), f"exit status {process.returncode}: {err}")
+    bucket = bucket_for()
+    with open(os.open(fifo, os.O_RDWR)) as rows, Tracer(["--bucket", bucket, "-o", fifo]):
+        client(gets(bucket, 3))
+        for _ in range(3):
+            expect(json.loads(rows.readline())["bucket"] == bucket, "another row came")
+
+
 # --- rights and kernels --------------------------------------------------
 
 @test
