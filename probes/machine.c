@@ -50,7 +50,7 @@ static const struct {
 };
 #define SYS_ADMIN 21 /* stands for the first two */
 
-static int look_rights(char *detail, size_t size)
+int machine_rights(char *detail, size_t size)
 {
 	unsigned long long have = 0;
 	char line[128];
@@ -150,7 +150,7 @@ static const struct fact {
 	int (*look)(char *detail, size_t size);
 } facts[] = {
 	{"kernel", NULL, false, look_kernel},
-	{"rights", "everything", true, look_rights},
+	{"rights", "everything", true, machine_rights},
 	{"process ids", "-p, --follow, -- command, self-test", false, look_ids},
 	{"lockdown permits it", "reading what programs send", true, look_lockdown},
 	{"security modules", NULL, false, look_lsm},

@@ -23,6 +23,20 @@ static void flag(struct program *p, const char *text)
 		p->flags[p->n++] = text;
 }
 
+/* Where rights are missing, that is the reason, whatever failed for it. */
+static int blame_rights(int err, char *message, size_t size)
+{
+	char detail[160];
+
+	if (err && machine_rights(detail, sizeof(detail)))
+		snprintf(message, size, "rights are missing (%s): run as root", detail);
+	else if (err && strstr(message, strerror(EPERM)))
+		snprintf(message, size,
+			 "the kernel does not let us use BPF here: run as root of the machine, "
+			 "not of a container or a user namespace; see s3slower doctor");
+	return err;
+}
+
 static int specialise(struct program *p, const struct settings *settings, char *message,
 		      size_t size)
 {
@@ -67,8 +81,8 @@ static int specialise(struct program *p, const struct settings *settings, char *
 		err = tracefs_event("sched/sched_process_fork", "child_pid", &p->fork_event);
 		if (err) {
 			snprintf(message, size,
-				 "following children needs tracefs, which this kernel does not "
-				 "offer; trace with -p alone instead");
+				 "following children needs tracefs: mount it at "
+				 "/sys/kernel/tracing, or trace with -p alone");
 			return err;
 		}
 		snprintf(p->own[1], sizeof(p->own[1]), "-DFORK_CHILD_OFFSET=%d",
@@ -88,7 +102,7 @@ int program_build(struct program *p, const struct settings *settings, char *mess
 	struct cache cache;
 
 	if (err)
-		return err;
+		return blame_rights(err, message, size);
 	cache_open(&cache, settings->cache, embedded_text, p->flags, p->n);
 	err = cache_load(&cache, &p->object);
 	if (err) {
@@ -97,7 +111,7 @@ int program_build(struct program *p, const struct settings *settings, char *mess
 			cache_store(&cache, &p->object);
 	}
 	cache_close(&cache);
-	return err;
+	return blame_rights(err, message, size);
 }
 
 /* Whether -p names this process, by number or by name. */
@@ -175,7 +189,7 @@ int program_attach(const struct program *p, const struct settings *settings, str
 	int err = tracer_ready(tracer, message, size);
 
 	if (err)
-		return err;
+		return blame_rights(err, message, size);
 	if (settings->command || settings->follow) {
 		err = tracer_attach_tracepoint(tracer, "on_process_fork", p->fork_event.id);
 		if (err) {

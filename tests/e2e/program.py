@@ -567,6 +567,7 @@ def without_rights():
             ("root without capabilities",
              ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"], []),
             ("bpf() refused", [deny, "bpf:1"], []),
+            ("root of a user namespace", ["unshare", "--user", "--map-root-user"], []),
             ("no bpf() in the kernel", [deny, "bpf:38"], []),
             ("perf_event_open() refused", [deny, "perf_event_open:13"],
              ["--event-buffer", "perf"])):
@@ -574,7 +575,10 @@ def without_rights():
             status, out, err = run_tracer(more + args, prefix=prefix, timeout=100)
             expect(status not in (0, None), f"{what}: exit status {status}")
             expect(out == "", f"{what}: stdout has {out!r}")
-            one_sentence(err, what)
+            said = one_sentence(err, what)
+            expect("run as root" in said or "perf" in what or "no bpf()" in what
+                   or ("namespace" in what and "tracefs" in said),
+                   f"{what}: it does not say what to do: {said!r}")
 
 
 @test
