@@ -297,6 +297,18 @@ static int receive_all(const int *fds, size_t n, struct object *object)
 	return err;
 }
 
+/* Signals that would end us before the directory is removed; of the fork they are none. */
+static void hold_back(int how, sigset_t *before)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(how, &ends, before);
+}
+
 /* Runs the fork. 0 or -errno, as compile(). */
 static int run(struct job *job, int log, struct object *object)
 {
@@ -317,6 +329,7 @@ static int run(struct job *job, int log, struct object *object)
 	}
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		hold_back(SIG_UNBLOCK, NULL);
 		dup2(open("/dev/null", O_RDONLY), 0);
 		dup2(log, 1);
 		dup2(log, 2);
@@ -339,14 +352,17 @@ int compile(const char *text, const char *const *flags, size_t n_flags,
 	    size_t size)
 {
 	struct job job = {.text = text, .flags = flags, .n_flags = n_flags, .parts = parts};
+	sigset_t before;
 	char dir[256];
 	int log, err;
 
 	message[0] = '\0';
 	if (n_flags > COMPILE_FLAGS_MAX)
 		return -E2BIG;
+	hold_back(SIG_BLOCK, &before);
 	err = headers_write(dir, sizeof(dir));
 	if (err) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		snprintf(message, size, "cannot write to the temporary directory: %s; set TMPDIR",
 			 strerror(-err));
 		return err;
@@ -365,5 +381,7 @@ int compile(const char *text, const char *const *flags, size_t n_flags,
 		snprintf(message, size, "compiling the programs failed: %s", strerror(-err));
 	close(log);
 	headers_remove(dir);
+	/* One that came meanwhile is delivered now. */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return err;
 }

@@ -529,6 +529,26 @@ def a_terminal_that_goes_away():
 
 
 @test
+def interrupted_while_it_compiles():
+    """Nothing is left in the temporary directory, whether a terminal or kill(1) sends the signal."""
+    where = harness.scratch() / "compiling"
+    where.mkdir()
+    for send in (lambda p: os.killpg(p.pid, signal.SIGINT), lambda p: p.terminate()):
+        process = subprocess.Popen([S3SLOWER, "--cache", "none", "-p", str(os.getpid())],
+                                   env=harness.clean_env(TMPDIR=where), stderr=subprocess.PIPE,
+                                   text=True, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while not list(where.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        expect(list(where.iterdir()), "nothing was compiled: nothing proven")
+        send(process)
+        _, err = process.communicate(timeout=100)
+        expect(process.returncode < 0 and err == "",
+               f"it was not ended while it compiled: {process.returncode} {err!r}")
+        expect(not list(where.iterdir()), f"left behind: {list(where.iterdir())}")
+
+
+@test
 def a_reader_that_stands_still():
     """A full pipe, or a FIFO that nobody reads, does not keep the tracer from ending."""
     bucket = bucket_for()
