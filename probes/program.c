@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cache.h"
 #include "compile.h"
@@ -243,9 +244,10 @@ struct discovery *program_discover(const struct settings *s, struct tracer *trac
 		err = l->name ? discovery_add(d, l, path) : -ENOENT;
 		if (err) {
 			snprintf(message, size, "cannot probe %.400s: %s", path,
-				 err == -ENOENT	   ? "it has none of the functions of that library"
-				 : err == -ENOEXEC ? "it is no program or library of this machine"
-						   : strerror(-err));
+				 access(path, F_OK) ? strerror(errno)
+				 : err == -ENOENT   ? "it has none of the functions of that library"
+				 : err == -ENOEXEC  ? "it is no program or library of this machine"
+						    : strerror(-err));
 			discovery_free(d);
 			return NULL;
 		}

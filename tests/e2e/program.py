@@ -167,6 +167,13 @@ def what_is_printed_or_not():
         expect((status, err) == (0, ""), f"{args} without a reader: exit status {status}, {err!r}")
 
 
+@test
+def a_library_that_is_not_there():
+    for path, reason in (("/no/such/libssl.so", "No such file"), ("/etc/passwd", "no program")):
+        status, out, err = run_tracer(["--library", f"openssl:{path}", "-p", os.getpid()])
+        expect((status, out) == (1, "") and reason in one_sentence(err, path), f"{status} {err!r}")
+
+
 # --- the ends ------------------------------------------------------------
 
 @test
