@@ -12,18 +12,30 @@
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ENTRIES_MAX 16
+#define UNFINISHED ".new."
+#define UNFINISHED_S 60 /* writing one takes milliseconds */
 
-/* FNV-1a: only names the file; the whole key is compared. */
-static uint64_t hash(const char *p, size_t n)
+/* FNV-1a, going on from h. No secret: it names files, whose whole keys are compared, and
+ * finds what a disk did to them. */
+#define HASH_BEGIN 0xcbf29ce484222325ULL
+
+static uint64_t hash(uint64_t h, const void *data, size_t n)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	const unsigned char *p = data;
 
 	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)p[i]) * 0x100000001b3ULL;
+		h = (h ^ p[i]) * 0x100000001b3ULL;
 	return h;
+}
+
+static uint64_t sum_of(const struct object *object)
+{
+	return hash(hash(HASH_BEGIN, object, offsetof(struct object, code)), object->code,
+		    object->code_size);
 }
 
 /* A file as it is now: replaced, rebuilt or touched, it is another one. */
@@ -62,7 +74,7 @@ int cache_open(struct cache *c, const char *dir, const char *text, const char *c
 		return -ENOMEM;
 	}
 	snprintf(c->path, sizeof(c->path), "%s/%016llx", c->dir,
-		 (unsigned long long)hash(c->key, c->key_size));
+		 (unsigned long long)hash(HASH_BEGIN, c->key, c->key_size));
 	return 0;
 }
 
@@ -103,7 +115,7 @@ static int open_dir(const struct cache *c, bool create)
 int cache_load(const struct cache *c, struct object *object)
 {
 	int dir = open_dir(c, false), fd, err = -ESTALE;
-	uint64_t size = 0;
+	uint64_t size = 0, sum = 0;
 	char *key;
 
 	if (dir < 0)
@@ -115,20 +127,26 @@ int cache_load(const struct cache *c, struct object *object)
 	key = malloc(c->key_size);
 	if (key && is_ours(fd, S_IFREG) && object_read_all(fd, &size, sizeof(size)) == 0 &&
 	    size == c->key_size && object_read_all(fd, key, c->key_size) == 0 &&
-	    memcmp(key, c->key, c->key_size) == 0)
+	    memcmp(key, c->key, c->key_size) == 0 &&
+	    object_read_all(fd, &sum, sizeof(sum)) == 0)
 		err = object_read(object, fd);
+	/* The kernel would refuse it, at every start. */
+	if (!err && sum_of(object) != sum) {
+		object_free(object);
+		err = -EBADMSG;
+	}
 	free(key);
 	close(fd);
 	return err;
 }
 
-/* Makes room for one more. */
+/* Makes room for one more, and clears away what nobody will finish. */
 static void prune(int dir)
 {
 	char oldest[256];
-	struct timespec time;
 	struct dirent *entry;
 	struct stat st;
+	time_t since = 0;
 	int n;
 
 	do {
@@ -139,11 +157,15 @@ static void prune(int dir)
 			return;
 		rewinddir(list);
 		while ((entry = readdir(list))) {
-			if (entry->d_name[0] == '.' ||
-			    fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			if (fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
 				continue;
-			if (n++ == 0 || st.st_mtim.tv_sec < time.tv_sec) {
-				time = st.st_mtim;
+			if (strncmp(entry->d_name, UNFINISHED, strlen(UNFINISHED)) == 0 &&
+			    time(NULL) - st.st_mtim.tv_sec > UNFINISHED_S)
+				unlinkat(dir, entry->d_name, 0);
+			if (entry->d_name[0] == '.')
+				continue;
+			if (n++ == 0 || st.st_mtim.tv_sec < since) {
+				since = st.st_mtim.tv_sec;
 				snprintf(oldest, sizeof(oldest), "%s", entry->d_name);
 			}
 		}
@@ -154,13 +176,13 @@ static void prune(int dir)
 int cache_store(const struct cache *c, const struct object *object)
 {
 	int dir = open_dir(c, true), fd, err;
-	uint64_t size = c->key_size;
+	uint64_t size = c->key_size, sum = sum_of(object);
 	char name[64];
 
 	if (dir < 0)
 		return dir;
 	prune(dir);
-	snprintf(name, sizeof(name), ".new.%d", (int)getpid());
+	snprintf(name, sizeof(name), UNFINISHED "%d", (int)getpid());
 	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		err = -errno;
@@ -170,6 +192,8 @@ int cache_store(const struct cache *c, const struct object *object)
 	err = object_write_all(fd, &size, sizeof(size));
 	if (!err)
 		err = object_write_all(fd, c->key, c->key_size);
+	if (!err)
+		err = object_write_all(fd, &sum, sizeof(sum));
 	if (!err)
 		err = object_write(object, fd);
 	close(fd);

@@ -2,8 +2,8 @@
 /*
  * Compiled programs from one run to the next, so that all but the first start
  * in a few milliseconds. An entry is used only if everything that went into it
- * is the same to the byte - text, macros, kernel, compiler - and if nobody but
- * root can have written it.
+ * is the same to the byte - text, macros, kernel, compiler - if nobody but root
+ * can have written it, and if it still has the sum that it was written with.
  */
 #ifndef S3SLOWER_CACHE_H
 #define S3SLOWER_CACHE_H

@@ -225,6 +225,34 @@ def small_once_it_traces():
 
 
 @test
+def a_damaged_cache():
+    """What a disk did to a compiled program is no reason not to start; it is compiled again. What
+    somebody did not finish is cleared away."""
+    cache = harness.scratch() / "cache"
+    args = ["--cache", cache, "--mode", "http"]
+    with Tracer(args) as tracer:
+        tracer.stop()
+    kept, = cache.iterdir()
+    whole = kept.read_bytes()
+    for at in (len(whole) - 100, len(whole) // 2 - len(whole) // 2 % 8):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xff
+        kept.write_bytes(damaged)
+        unfinished = cache / ".new.1"
+        unfinished.write_bytes(b"half")
+        os.utime(unfinished, (0, 0))
+        bucket = bucket_for()
+        with Tracer(args) as tracer:
+            client(gets(bucket), "http")
+            tracer.wait(N, where=of(bucket))
+            tracer.stop()
+        expect([p.name for p in cache.iterdir()] == [kept.name],
+               f"in the cache: {list(cache.iterdir())}")
+        expect(len(kept.read_bytes()) == len(whole) and kept.read_bytes() != bytes(damaged),
+               f"byte {at} of {len(whole)} stays damaged")
+
+
+@test
 def interrupt_in_a_burst():
     bucket = bucket_for()
     with Tracer() as tracer, flood("burst", bucket, 50000000) as burst:
