@@ -613,6 +613,7 @@ int main(int argc, char *argv[])
 	close(status);
 	hold_back(SIGUSR1);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	/* Who starts us may ignore what becomes of us; the command's status is asked for. */
 	signal(SIGCHLD, SIG_DFL);
 	if (settings_parse(&run.settings, argc, argv, message, sizeof(message))) {

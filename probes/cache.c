@@ -127,8 +127,7 @@ int cache_load(const struct cache *c, struct object *object)
 	key = malloc(c->key_size);
 	if (key && is_ours(fd, S_IFREG) && object_read_all(fd, &size, sizeof(size)) == 0 &&
 	    size == c->key_size && object_read_all(fd, key, c->key_size) == 0 &&
-	    memcmp(key, c->key, c->key_size) == 0 &&
-	    object_read_all(fd, &sum, sizeof(sum)) == 0)
+	    memcmp(key, c->key, c->key_size) == 0 && object_read_all(fd, &sum, sizeof(sum)) == 0)
 		err = object_read(object, fd);
 	/* The kernel would refuse it, at every start. */
 	if (!err && sum_of(object) != sum) {

@@ -19,6 +19,7 @@ static void become(int gate, char *const argv[], bool stdout_to_stderr)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (stdout_to_stderr && fcntl(2, F_GETFD) < 0)
 		dup2(open("/dev/null", O_WRONLY), 1);
 	else if (stdout_to_stderr)

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import socket
 import stat
@@ -222,6 +223,21 @@ def small_once_it_traces():
             status = pathlib.Path(f"/proc/{tracer.process.pid}/status").read_text()
             resident_kb = int(re.search(r"VmRSS:\s+(\d+)", status)[1])
             expect(resident_kb < 10000, f"{resident_kb} kB resident with {args}")
+
+
+@test
+def low_limits():
+    """Descriptors and sizes of files that a shell allows are not ours; the command has them."""
+    limits = ["prlimit", "--nofile=64:4096", "--fsize=4096:4096"]
+    out = harness.scratch() / "limits"
+    bucket = bucket_for()
+    args = ["--cache", harness.scratch() / "limited", "--json", "-o", out, "--bucket", bucket, "--"]
+    script = f"ulimit -n; ulimit -f; exec {shlex.join(curl(bucket))}"
+    status, said, err = run_tracer([*args, "sh", "-c", script], prefix=limits)
+    expect((status, said.split()[:2]) == (0, ["64", "8"]),
+           f"exit status {status}, {said!r}: {err}")
+    expect(len(out.read_text().splitlines()) == 1, f"{err}")
+    expect(not list((harness.scratch() / "limited").iterdir()), "a part of a file is in the cache")
 
 
 @test
