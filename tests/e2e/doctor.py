@@ -84,15 +84,6 @@ def diagnosis(*args, status=0, prefix=(), timeout=100):
     return json.loads(out)
 
 
-def readable_by_all():
-    """The tracer where somebody without rights can start it."""
-    copy = harness.scratch() / "s3slower"
-    if not copy.exists():
-        shutil.copy(harness.S3SLOWER, copy)
-        copy.chmod(0o755)
-    return str(copy)
-
-
 @test
 @harness.in_real_time
 def this_machine():
@@ -185,7 +176,7 @@ def self_test():
 @test
 def without_rights():
     """Exit status 1, one sentence last, and nothing that looks like a fault of ours."""
-    argv = [*NOBODY, readable_by_all(), "doctor"]
+    argv = [*NOBODY, harness.readable_by_all(harness.S3SLOWER), "doctor"]
     done = subprocess.run(argv, capture_output=True, text=True, env=harness.clean_env(), timeout=200)
     expect(done.returncode == 1, f"exit status {done.returncode}: {done.stderr}")
     expect(done.stderr == "", f"stderr: {done.stderr!r}")

@@ -468,6 +468,15 @@ def scratch():
     return _scratch
 
 
+def readable_by_all(program):
+    """A copy of the program that every user can start: it may itself be in somebody's home."""
+    copy = scratch() / pathlib.Path(program).name
+    if not copy.exists():
+        shutil.copy(program, copy)
+        copy.chmod(0o755)
+    return str(copy)
+
+
 def remove_scratch():
     if _scratch is not None:
         shutil.rmtree(_scratch, ignore_errors=True)
