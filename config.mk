@@ -11,8 +11,12 @@ AWK       = awk
 PYTHON    = /usr/bin/python3
 
 # The tracer itself links no compiler: libbcc is loaded by a short-lived fork
-# (probes/compile.c), so that LLVM is never in the tracer's memory.
-EXPORTS   = -Wl,--export-dynamic-symbol=_ZN4ebpf28bpf_module_rw_engine_enabledEv
+# (probes/compile.c), so that LLVM is never in the tracer's memory. What it finds
+# in the program instead of its own: probes/standin.c.
+COMMA     = ,
+EXPORTS   = $(addprefix -Wl$(COMMA)--export-dynamic-symbol=,_ZN4ebpf28bpf_module_rw_engine_enabledEv \
+              _ZN4llvm18PassManagerBuilder25populateModulePassManagerERNS_6legacy15PassManagerBaseE \
+              _ZN4llvm26createFunctionInliningPassEv)
 LIBS      = -lbpf -lelf -lcapstone -ljansson -lyaml -lnghttp2 -ldl -pthread
 CPPFLAGS_ = -I. -D_GNU_SOURCE -DVERSION=\"$(VERSION)\"
 CFLAGS_   = -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wstrict-prototypes \

@@ -62,17 +62,6 @@ const char *compile_library(void)
 	return NULL;
 }
 
-/* libbcc asks this function of its own whether to compile, for each map, machine code
- * that turns keys and values into text and back: a twelfth of its time, and nobody here
- * reads maps as text. It asks through the dynamic linker, which looks in the program
- * first (config.mk exports the name). A libbcc without it does as it always did. */
-bool maps_as_text(void) __asm__("_ZN4ebpf28bpf_module_rw_engine_enabledEv");
-
-bool maps_as_text(void)
-{
-	return false;
-}
-
 static int libbcc_open(struct libbcc *b)
 {
 	b->handle = dlopen(LIBBCC_NAME, RTLD_NOW | RTLD_GLOBAL);
