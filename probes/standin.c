@@ -27,7 +27,7 @@ static const char *const passes[] = {
 	"LLVMAddJumpThreadingPass", /* no way that is decided is asked again */
 	"LLVMAddInstructionCombiningPass",
 	"LLVMAddTailCallEliminationPass", /* finds calls that do not touch the stack ... */
-	"LLVMAddCFGSimplificationPass",
+	"LLVMAddLoopRotatePass",
 	"LLVMAddGVNPass", /* ... of which what was loaded is loaded once */
 	"LLVMAddCFGSimplificationPass",
 };
