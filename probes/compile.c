@@ -168,6 +168,30 @@ static void hide_symbols(void)
 	mount("/dev/null", "/proc/kallsyms", NULL, MS_BIND, NULL);
 }
 
+/* The text without comments and indentation, but with all its lines: for each method of a
+ * map that it calls, libbcc goes there one character after the other. */
+static char *bare(const char *text)
+{
+	char *copy = malloc(strlen(text) + 1), *to = copy;
+	const char *end;
+
+	while (copy && *text) {
+		end = strncmp(text, "/*", 2) == 0 ? strstr(text, "*/") : NULL;
+		if (end) {
+			for (; text < end + 2; text++)
+				if (*text == '\n')
+					*to++ = '\n';
+		} else {
+			if (*text != '\t' || (to > copy && to[-1] != '\n'))
+				*to++ = *text;
+			text++;
+		}
+	}
+	if (copy)
+		*to = '\0';
+	return copy;
+}
+
 /* What is compiled, and where the results go. */
 struct job {
 	const char *text, *dir;
@@ -200,11 +224,14 @@ static int compile_part(const struct libbcc *bcc, const struct job *job, size_t 
 }
 
 /* The compiler is loaded once, and shared by a fork for each further part. */
-static int child(const struct job *job)
+static int child(struct job *job)
 {
 	struct libbcc bcc = {0};
+	char *text = bare(job->text);
 	int status, err;
 
+	if (text)
+		job->text = text;
 	hide_symbols();
 	setenv("BCC_KERNEL_SOURCE", job->dir, 1);
 	if (libbcc_open(&bcc))
