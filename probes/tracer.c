@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,22 +67,65 @@ static int map_fd(const struct tracer *t, const char *name)
 	return i < 0 ? i : t->map[i];
 }
 
+static int create_map(const struct object_map *m, unsigned perf_pages)
+{
+	bool is_execs = strcmp(m->name, "execs") == 0;
+	uint32_t entries = buffer_entries(m->type, is_execs ? EXECS_PAGES : perf_pages);
+	/* libbcc sizes the array of perf buffers by the CPUs it sees */
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
+
+	return bpf_map_create((enum bpf_map_type)m->type, m->name, m->key_size, m->value_size,
+			      entries ? entries : m->max_entries, &opts);
+}
+
+struct map_creation {
+	const struct object_map *map;
+	unsigned perf_pages;
+	int fd;
+};
+
+static void *create_in_thread(void *ctx)
+{
+	struct map_creation *c = ctx;
+
+	c->fd = create_map(c->map, c->perf_pages);
+	return NULL;
+}
+
+static uint32_t largest_map(const struct object *o)
+{
+	uint64_t most = 0, size;
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < o->n_maps; i++) {
+		size = (uint64_t)o->map[i].value_size * o->map[i].max_entries;
+		if (size > most) {
+			most = size;
+			at = i;
+		}
+	}
+	return at;
+}
+
+/* The kernel clears all of a map's memory at once: the largest takes as long as all others,
+ * and is created beside them. */
 static int create_maps(struct tracer *t, const struct object *o, unsigned perf_pages)
 {
-	for (uint32_t i = 0; i < o->n_maps; i++) {
-		const struct object_map *m = &o->map[i];
-		bool is_execs = strcmp(m->name, "execs") == 0;
-		uint32_t entries = buffer_entries(m->type, is_execs ? EXECS_PAGES : perf_pages);
-		/* libbcc sizes the array of perf buffers by the CPUs it sees */
-		LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = m->flags);
+	uint32_t largest = largest_map(o);
+	struct map_creation beside = {&o->map[largest], perf_pages, -ENOENT};
+	pthread_t thread;
+	int err = 0;
 
-		t->map[i] =
-			bpf_map_create((enum bpf_map_type)m->type, m->name, m->key_size,
-				       m->value_size, entries ? entries : m->max_entries, &opts);
-		if (t->map[i] < 0)
-			return t->map[i];
+	if (pthread_create(&thread, NULL, create_in_thread, &beside))
+		return -EAGAIN;
+	for (uint32_t i = 0; i < o->n_maps && !err; i++) {
+		if (i != largest)
+			t->map[i] = create_map(&o->map[i], perf_pages);
+		err = i != largest && t->map[i] < 0 ? t->map[i] : 0;
 	}
-	return 0;
+	pthread_join(thread, NULL);
+	t->map[largest] = beside.fd;
+	return err ? err : beside.fd < 0 ? beside.fd : 0;
 }
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
