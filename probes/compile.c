@@ -65,8 +65,10 @@ const char *compile_library(void)
 static int libbcc_open(struct libbcc *b)
 {
 	b->handle = dlopen(LIBBCC_NAME, RTLD_NOW | RTLD_GLOBAL);
-	if (!b->handle)
+	if (!b->handle) {
+		dprintf(2, "%s\n", dlerror());
 		return -ENOPKG;
+	}
 #define X(name)                                                                                    \
 	b->name = (__typeof__(b->name))dlsym(b->handle, #name);                                    \
 	if (!b->name)                                                                              \
@@ -387,11 +389,11 @@ int compile(const char *text, const char *const *flags, size_t n_flags,
 	job.dir = dir;
 	job.n_parts = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? COMPILE_PARTS : 1;
 	err = run(&job, log, object);
-	if (err == -ENOPKG)
+	if (err == -ENOPKG && !compile_library())
 		snprintf(message, size,
 			 "libbcc.so.0 cannot be loaded; install it (Debian: apt-get "
 			 "install libbpfcc)");
-	else if (err == -EINVAL)
+	else if (err == -EINVAL || err == -ENOPKG)
 		first_error(log, message, size);
 	if (err && !message[0])
 		snprintf(message, size, "compiling the programs failed: %s", strerror(-err));

@@ -76,6 +76,7 @@ def run_one(test):
 
 def main(patterns):
     signal.signal(signal.SIGALRM, on_alarm)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # servers are ended in any case
     passed, failed = 0, []
     load(failed)
     chosen = [t for t in harness.TESTS

@@ -21,7 +21,7 @@ from harness import Tracer, brief, expect, test
 
 PAUSE_MS = 600
 PAUSE = {"sleep_ms": PAUSE_MS}
-BIG = 32 << 20  # more than the buffers of both sides take
+BIG = 64 << 20  # more than the buffers of both sides take: 4 and 32 MiB on new kernels
 TURNS = 3
 
 
