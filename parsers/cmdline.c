@@ -4,6 +4,7 @@
 #include <ctype.h>
 
 #include "text.h"
+#include "url.h"
 
 struct out {
 	char *p;
@@ -75,8 +76,7 @@ static bool is_secret(struct slice name)
 		if (slice_is_nocase(name, options[i]))
 			return true;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (name.n >= ends[i].n &&
-		    slice_is_nocase(slice_from(name, name.n - ends[i].n), ends[i]))
+		if (slice_ends_nocase(name, ends[i]))
 			return true;
 	return text_secret_name(name) || text_secret_header(name);
 }
@@ -164,24 +164,6 @@ static struct slice value_of(struct slice s, struct slice name, size_t at)
 	while (at < s.n && (s.p[at] == ' ' || s.p[at] == '\t'))
 		at++;
 	return value_at(s, at, "'\"", false); /* a header: all of it */
-}
-
-/* The password of "://user:password@" behind at, where the "://" ends. */
-static struct slice url_password(struct slice s, size_t at)
-{
-	size_t end = until(s, at, "/?#'\"", true), colon = 0;
-
-	for (size_t i = at; i < end; i++) {
-		if (s.p[i] == ':' && !colon)
-			colon = i + 1;
-		if (s.p[i] == '@' && colon) {
-			/* The last one ends it. */
-			while (end > i && s.p[end - 1] != '@')
-				end--;
-			return (struct slice){s.p + colon, end - 1 - colon};
-		}
-	}
-	return SLICE_NONE;
 }
 
 /* "-u user:password" of curl and its like. With a host, "user:password@host:port": the
@@ -333,7 +315,7 @@ size_t cmdline_masked(struct slice raw, char *p, size_t size)
 			}
 		}
 		if (!secret.n && i + 2 < s.n && memcmp(s.p + i, "://", 3) == 0)
-			secret = url_password(s, i + 3);
+			secret = url_password(slice_from(s, i + 3), "/?#'\" \t\n\r");
 		if (!secret.n) {
 			i += i == begin;
 			continue;

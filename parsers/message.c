@@ -88,19 +88,25 @@ static void resolve(struct message *text, struct slice s)
 
 /* --- the request's own secrets --------------------------------------------- */
 
+/* Masks n bytes at a place of a text of *length, which are no fewer than the mask has. */
+static void mask(char *text, size_t *length, size_t at, size_t n)
+{
+	memcpy(text + at, MASK.p, MASK.n);
+	memmove(text + at + MASK.n, text + at + n, *length - at - n);
+	*length -= n - MASK.n;
+}
+
 static void hide(struct message *text, struct slice secret)
 {
-	char *at = text->bytes, *found;
+	size_t at = 0;
+	char *found;
 
 	if (secret.n < SECRET_MIN)
 		return;
-	while ((found = memmem(at, text->n - (size_t)(at - text->bytes), secret.p, secret.n))) {
-		char *rest = found + secret.n;
-
-		memcpy(found, MASK.p, MASK.n);
-		memmove(found + MASK.n, rest, text->n - (size_t)(rest - text->bytes));
-		text->n -= secret.n - MASK.n;
-		at = found + MASK.n;
+	while ((found = memmem(text->bytes + at, text->n - at, secret.p, secret.n))) {
+		at = (size_t)(found - text->bytes);
+		mask(text->bytes, &text->n, at, secret.n);
+		at += MASK.n;
 	}
 }
 
@@ -136,11 +142,6 @@ static struct slice signature_of(struct slice value)
 	return slice_from(value, n);
 }
 
-static bool ends_nocase(struct slice s, struct slice end)
-{
-	return s.n >= end.n && slice_is_nocase(slice_from(s, s.n - end.n), end);
-}
-
 /* Of "a=1; b=2" each value, which a server may repeat alone. */
 static void hide_cookies(struct message *text, struct slice value)
 {
@@ -173,7 +174,8 @@ static void hide_headers(struct message *text, struct slice lines)
 			line.n--;
 		if (!text_secret_header(name))
 			continue;
-		hide(text, ends_nocase(name, SLICE("authorization")) ? signature_of(line) : line);
+		hide(text,
+		     slice_ends_nocase(name, SLICE("authorization")) ? signature_of(line) : line);
 		if (slice_is_nocase(name, SLICE("cookie")))
 			hide_cookies(text, line);
 	}
@@ -249,37 +251,19 @@ static size_t hide_named(struct slice s, char to[2 * MESSAGE_MAX])
 	return n;
 }
 
-/* The password of the URL whose "://" ends at i, empty if it has none. */
-static struct slice password_at(struct slice s, size_t i)
-{
-	size_t end = i, colon = 0, at = 0;
-
-	for (; end < s.n && !strchr("/?#<> \t\"'", s.p[end]); end++) {
-		if (s.p[end] == '@')
-			at = end;
-		else if (s.p[end] == ':' && !colon)
-			colon = end + 1;
-	}
-	return colon && at > colon ? (struct slice){s.p + colon, at - colon} : SLICE_NONE;
-}
-
 /* Comes after hide_named(): where a password is longer than its mask, in place. */
 static size_t hide_passwords(char *text, size_t n)
 {
-	struct slice mark = SLICE("://");
+	struct slice scheme = SLICE("://");
 
-	for (size_t i = 0; i + mark.n < n; i++) {
+	for (size_t i = 0; i + scheme.n < n; i++) {
 		struct slice rest = {text + i, n - i};
 		struct slice password = SLICE_NONE;
 
-		if (slice_begins(rest, mark))
-			password = password_at((struct slice){text, n}, i + mark.n);
-		if (password.n < MASK.n)
-			continue;
-		size_t begin = (size_t)(password.p - text), end = begin + password.n;
-		memcpy(text + begin, MASK.p, MASK.n);
-		memmove(text + begin + MASK.n, text + end, n - end);
-		n -= password.n - MASK.n;
+		if (slice_begins(rest, scheme))
+			password = url_password(slice_from(rest, scheme.n), "/?#<> \t\"'");
+		if (password.n >= MASK.n)
+			mask(text, &n, (size_t)(password.p - text), password.n);
 	}
 	return n;
 }

@@ -42,4 +42,10 @@ static inline struct slice slice_from(struct slice s, size_t i)
 			: (struct slice){s.p + i, s.n - i};
 }
 
+/* Whether s ends so, but for the case of ASCII letters. */
+static inline bool slice_ends_nocase(struct slice s, struct slice suffix)
+{
+	return s.n >= suffix.n && slice_is_nocase(slice_from(s, s.n - suffix.n), suffix);
+}
+
 #endif

@@ -51,3 +51,17 @@ bool url_next_param(struct slice *query, struct url_param *out)
 	}
 	return false;
 }
+
+struct slice url_password(struct slice s, const char *ends)
+{
+	size_t colon = 0, at = 0;
+
+	/* A NUL is the end of every set. */
+	for (size_t i = 0; i < s.n && !strchr(ends, s.p[i]); i++) {
+		if (s.p[i] == '@')
+			at = i;
+		else if (s.p[i] == ':' && !colon)
+			colon = i + 1;
+	}
+	return colon && at > colon ? (struct slice){s.p + colon, at - colon} : SLICE_NONE;
+}

@@ -23,6 +23,10 @@ static inline int url_next_byte(struct slice *s)
 /* Whether s, percent-decoded, is plain. */
 bool url_is(struct slice s, struct slice plain);
 
+/* The password of "user:password@host", which s begins with, behind a "://": from the first
+ * ':' to the last '@' before a NUL or a byte of ends. SLICE_NONE when there is none. */
+struct slice url_password(struct slice s, const char *ends);
+
 struct url_param {
 	struct slice name;  /* as sent */
 	struct slice value; /* as sent; SLICE_NONE when there is no '=' */

@@ -114,18 +114,21 @@ static int create_maps(struct tracer *t, const struct object *o, unsigned perf_p
 	uint32_t largest = largest_map(o);
 	struct map_creation beside = {&o->map[largest], perf_pages, -ENOENT};
 	pthread_t thread;
+	bool running = pthread_create(&thread, NULL, create_in_thread, &beside) == 0;
 	int err = 0;
 
-	if (pthread_create(&thread, NULL, create_in_thread, &beside))
-		return -EAGAIN;
+	if (!running)
+		create_in_thread(&beside);
 	for (uint32_t i = 0; i < o->n_maps && !err; i++) {
-		if (i != largest)
-			t->map[i] = create_map(&o->map[i], perf_pages);
-		err = i != largest && t->map[i] < 0 ? t->map[i] : 0;
+		if (i == largest)
+			continue;
+		t->map[i] = create_map(&o->map[i], perf_pages);
+		err = t->map[i] < 0 ? t->map[i] : 0;
 	}
-	pthread_join(thread, NULL);
+	if (running)
+		pthread_join(thread, NULL);
 	t->map[largest] = beside.fd;
-	return err ? err : beside.fd < 0 ? beside.fd : 0;
+	return !err && beside.fd < 0 ? beside.fd : err;
 }
 
 static int quiet(enum libbpf_print_level level, const char *format, va_list args)
